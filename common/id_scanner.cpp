@@ -1,0 +1,88 @@
+#include "common/id_scanner.hpp"
+
+namespace shim {
+namespace {
+
+constexpr std::size_t captured_bytes_max = 256;
+constexpr std::size_t ids_max = 4;
+
+bool is_space(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
+
+bool looks_like_id(std::string_view raw) {
+  if (raw.size() >= 2 && raw.front() == '"') return raw.back() == '"';
+  return !raw.empty() && raw.find_first_not_of("0123456789+-.eE") == std::string_view::npos;
+}
+
+}  // namespace
+
+void IdScanner::feed(std::string_view bytes) {
+  for (const char c : bytes) {
+    if (dead_) return;
+    if (in_string_) {
+      if (depth_ == 1) take(c);
+      if (escaped_) {
+        escaped_ = false;
+      } else if (c == '\\') {
+        escaped_ = true;
+      } else if (c == '"') {
+        in_string_ = false;
+        if (depth_ == 1 && expect_ == Expect::key) expect_ = Expect::colon;
+      }
+    } else if (c == '"') {
+      if (!started_) dead_ = true;
+      in_string_ = true;
+      if (depth_ == 1 && expect_ == Expect::key) key_.clear();
+      if (depth_ == 1) take(c);
+    } else if (!is_space(c)) {
+      structural(c);
+    }
+  }
+}
+
+void IdScanner::structural(char c) {
+  if (!started_) {
+    started_ = true;
+    dead_ = c != '{';
+    depth_ = 1;
+    return;
+  }
+  switch (c) {
+    case '{':
+    case '[': ++depth_; break;
+    case '}':
+    case ']':
+      if (depth_ == 1) {
+        end_of_value();
+        dead_ = true;
+      }
+      --depth_;
+      break;
+    case ':':
+      if (depth_ == 1 && expect_ == Expect::colon) {
+        expect_ = Expect::value;
+        value_.clear();
+        if (key_ == "\"method\"") has_method_ = true;
+      }
+      break;
+    case ',':
+      if (depth_ == 1) end_of_value();
+      break;
+    default:
+      if (depth_ == 1) take(c);
+  }
+}
+
+void IdScanner::end_of_value() {
+  if (key_ == "\"id\"" && looks_like_id(value_) && ids_.size() < ids_max) ids_.push_back(value_);
+  expect_ = Expect::key;
+  key_.clear();
+  value_.clear();
+}
+
+void IdScanner::take(char c) {
+  std::string& target = expect_ == Expect::value ? value_ : key_;
+  // A text longer than this is neither a key nor an id of interest; one byte past the limit marks it.
+  if (target.size() <= captured_bytes_max) target += c;
+}
+
+}  // namespace shim

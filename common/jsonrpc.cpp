@@ -1,0 +1,395 @@
+#include "common/jsonrpc.hpp"
+
+#include <simdjson.h>
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <new>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+namespace shim::jsonrpc {
+namespace {
+
+/// Buffers above this size are given back after the message that needed them.
+constexpr std::size_t kept_capacity_max = std::size_t{1} << 20U;
+
+bool is_digit(char c) { return c >= '0' && c <= '9'; }
+
+std::size_t skip_digits(std::string_view text, std::size_t at) {
+  while (at < text.size() && is_digit(text[at])) ++at;
+  return at;
+}
+
+/// The `number` of RFC 8259 § 6, whatever its size.
+bool is_number(std::string_view text) {
+  std::size_t at = text.starts_with('-') ? 1 : 0;
+  if (at >= text.size() || !is_digit(text[at])) return false;
+  at = text[at] == '0' ? at + 1 : skip_digits(text, at);
+  if (at < text.size() && text[at] == '.') {
+    const std::size_t fraction = at + 1;
+    at = skip_digits(text, fraction);
+    if (at == fraction) return false;
+  }
+  if (at < text.size() && (text[at] == 'e' || text[at] == 'E')) {
+    ++at;
+    if (at < text.size() && (text[at] == '+' || text[at] == '-')) ++at;
+    const std::size_t exponent = at;
+    at = skip_digits(text, exponent);
+    if (at == exponent) return false;
+  }
+  return at == text.size();
+}
+
+bool is_integer(std::string_view text) {
+  return is_number(text) && text.find_first_of(".eE") == std::string_view::npos;
+}
+
+/// Length of the escape sequence at the start of `text` (RFC 8259 § 7), 0 if it is none.
+std::size_t escape_length(std::string_view text) {
+  if (text.size() < 2) return 0;
+  if (std::strchr("\"\\/bfnrt", text[1]) != nullptr && text[1] != '\0') return 2;
+  if (text[1] != 'u' || text.size() < 6) return 0;
+  const std::string_view hex = text.substr(2, 4);
+  return hex.find_first_not_of("0123456789abcdefABCDEF") == std::string_view::npos ? 6 : 0;
+}
+
+/// Whether every escape in the inside of a string token is legal. simdjson's first stage has already
+/// refused control characters and invalid UTF-8.
+bool escapes_are_valid(std::string_view inside) {
+  for (;;) {
+    const std::size_t at = inside.find('\\');
+    if (at == std::string_view::npos) return true;
+    inside.remove_prefix(at);
+    const std::size_t length = escape_length(inside);
+    if (length == 0) return false;
+    inside.remove_prefix(length);
+  }
+}
+
+bool is_string(std::string_view raw) { return raw.size() >= 2 && raw.front() == '"'; }
+
+std::string_view trim_right(std::string_view text) {
+  const std::size_t last = text.find_last_not_of(" \t\n\r");
+  return text.substr(0, last == std::string_view::npos ? 0 : last + 1);
+}
+
+std::size_t count_structurals(std::string_view text) {
+  const auto is_structural = [](char c) {
+    return c == '{' || c == '}' || c == '[' || c == ']' || c == ',' || c == ':' || c == '"';
+  };
+  return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), is_structural));
+}
+
+/// Which object of a message the walk is in.
+enum class Place : std::uint8_t { elsewhere, root, params, meta, error };
+
+/// A member the shim reads, and the place its value opens.
+struct Slot {
+  Place place;
+  std::string_view key;
+  std::string_view Message::*member;
+  Place opens = Place::elsewhere;
+};
+
+constexpr std::array<Slot, 20> slots{{
+    {Place::root, "jsonrpc", &Message::jsonrpc},
+    {Place::root, "id", &Message::id},
+    {Place::root, "method", &Message::method},
+    {Place::root, "params", &Message::params, Place::params},
+    {Place::root, "result", &Message::result},
+    {Place::root, "error", &Message::error, Place::error},
+    {Place::params, "name", &Message::name},
+    {Place::params, "uri", &Message::uri},
+    {Place::params, "level", &Message::level},
+    {Place::params, "logger", &Message::logger},
+    {Place::params, "protocolVersion", &Message::protocol_version},
+    {Place::params, "requestId", &Message::request_id},
+    {Place::params, "progressToken", &Message::progress_token},
+    {Place::params, "progress", &Message::progress},
+    {Place::params, "_meta", &Message::meta, Place::meta},
+    {Place::meta, "progressToken", &Message::meta_progress_token},
+    {Place::meta, "io.modelcontextprotocol/protocolVersion", &Message::meta_protocol_version},
+    {Place::meta, "io.modelcontextprotocol/subscriptionId", &Message::meta_subscription_id},
+    {Place::error, "code", &Message::error_code},
+    {Place::error, "message", &Message::error_message},
+}};
+
+const Slot* find_slot(Place place, std::string_view key) {
+  for (const Slot& slot : slots) {
+    if (slot.place == place && slot.key == key) return &slot;
+  }
+  return nullptr;
+}
+
+/// One pass over the tokens of a text. simdjson's first stage has found where each token starts and
+/// has refused invalid UTF-8, unclosed strings and control characters in strings; this checks the
+/// grammar (RFC 8259) and notes the members of the slots on the way. We stop at the first stage
+/// because both of simdjson's front ends are wrong for a bridge: DOM refuses numbers and escapes that
+/// are legal JSON but have no C++ value, On-Demand does not check what nobody asks for.
+class Walk {
+ public:
+  Walk(std::string_view text, const std::uint32_t* starts, std::size_t count, Message& message,
+       std::vector<std::string_view>& elements)
+      : text_(text), starts_(starts), count_(count), message_(message), elements_(elements) {}
+
+  /// Whether the whole text is one valid JSON value.
+  [[nodiscard]] bool run() { return value(Place::root, 1) && next_ == count_; }
+
+  /// Whether run() met nesting too deep to look into, or a top-level member twice.
+  [[nodiscard]] bool beyond_limits() const { return too_deep_ || twice_; }
+
+ private:
+  [[nodiscard]] bool value(Place place, unsigned depth);
+  [[nodiscard]] bool object(Place place, unsigned depth);
+  [[nodiscard]] bool array(Place place, unsigned depth);
+  [[nodiscard]] bool member(Place place, unsigned depth);
+  [[nodiscard]] bool skip_container();
+  [[nodiscard]] bool key(std::string_view& key);
+
+  [[nodiscard]] bool done() const { return next_ == count_; }
+  [[nodiscard]] char peek() const { return done() ? '\0' : text_[starts_[next_]]; }
+  [[nodiscard]] bool take(char c) {
+    if (peek() != c) return false;
+    ++next_;
+    return true;
+  }
+  /// The whole current token; what separates it from the next one is white space.
+  [[nodiscard]] std::string_view take_token() {
+    const std::size_t start = starts_[next_];
+    ++next_;
+    const std::size_t end = done() ? text_.size() : starts_[next_];
+    return trim_right(text_.substr(start, end - start));
+  }
+
+  std::string_view text_;
+  const std::uint32_t* starts_;
+  std::size_t count_;
+  std::size_t next_ = 0;  ///< index of the current token
+  Message& message_;
+  std::vector<std::string_view>& elements_;
+  std::string key_storage_;
+  bool too_deep_ = false;
+  bool twice_ = false;
+};
+
+bool Walk::value(Place place, unsigned depth) {
+  switch (peek()) {
+    case '{': return depth > depth_max ? skip_container() : object(place, depth);
+    case '[': return depth > depth_max ? skip_container() : array(place, depth);
+    case '"': {
+      const std::string_view token = take_token();
+      return escapes_are_valid(token.substr(1, token.size() - 2));
+    }
+    default: break;
+  }
+  if (done()) return false;
+  const std::string_view token = take_token();
+  return token == "true" || token == "false" || token == "null" || is_number(token);
+}
+
+bool Walk::object(Place place, unsigned depth) {
+  ++next_;
+  if (take('}')) return true;
+  do {
+    if (!member(place, depth)) return false;
+  } while (take(','));
+  return take('}');
+}
+
+bool Walk::member(Place place, unsigned depth) {
+  std::string_view name;
+  if (!key(name) || !take(':') || done()) return false;
+  const Slot* slot = place == Place::elsewhere ? nullptr : find_slot(place, name);
+  if (slot == nullptr) return value(Place::elsewhere, depth + 1);
+  std::string_view& noted = message_.*slot->member;
+  // `params` twice is no worse than any other member twice: the last one counts, as in JavaScript.
+  if (place == Place::root && !noted.empty() && slot->opens != Place::params) twice_ = true;
+  const std::size_t start = starts_[next_];
+  if (!value(slot->opens, depth + 1)) return false;
+  const std::size_t end = done() ? text_.size() : starts_[next_];
+  noted = trim_right(text_.substr(start, end - start));
+  return true;
+}
+
+bool Walk::array(Place place, unsigned depth) {
+  ++next_;
+  if (take(']')) return true;
+  do {
+    if (done()) return false;
+    const std::size_t start = starts_[next_];
+    if (!value(Place::elsewhere, depth + 1)) return false;
+    if (place == Place::root) {
+      const std::size_t end = done() ? text_.size() : starts_[next_];
+      elements_.push_back(trim_right(text_.substr(start, end - start)));
+    }
+  } while (take(','));
+  return take(']');
+}
+
+/// Passes over a container too deep to look into: only its brackets are counted. The message is
+/// refused whatever it holds.
+bool Walk::skip_container() {
+  too_deep_ = true;
+  std::size_t open = 0;
+  while (!done()) {
+    const char c = peek();
+    ++next_;
+    if (c == '{' || c == '[') ++open;
+    if ((c == '}' || c == ']') && --open == 0) return true;
+  }
+  return false;
+}
+
+/// Takes a member's key, escapes resolved. `key` may point into this object until the next call.
+bool Walk::key(std::string_view& key) {
+  if (peek() != '"') return false;
+  const std::string_view token = take_token();
+  key = token.substr(1, token.size() - 2);
+  if (key.find('\\') == std::string_view::npos) return true;
+  if (!escapes_are_valid(key)) return false;
+  key_storage_ = unquote(token);
+  key = key_storage_;
+  return true;
+}
+
+Kind kind_of(const Message& m) {
+  if (m.jsonrpc != "\"2.0\"") return Kind::other;
+  if (!m.method.empty()) {
+    if (!is_string(m.method) || !m.result.empty() || !m.error.empty()) return Kind::other;
+    if (m.id.empty()) return Kind::notification;
+    return m.usable_id().empty() ? Kind::other : Kind::request;
+  }
+  if (m.id.empty() || m.result.empty() == m.error.empty()) return Kind::other;
+  if (!m.error.empty() && (m.error.front() != '{' || !is_integer(m.error_code) || !is_string(m.error_message)))
+    return Kind::other;
+  return m.usable_id().empty() && m.id != "null" ? Kind::other : Kind::response;
+}
+
+}  // namespace
+
+std::string_view Message::usable_id() const {
+  const bool usable = is_string(id) || (!id.empty() && (id.front() == '-' || is_digit(id.front())));
+  return usable ? id : std::string_view();
+}
+
+struct Reader::Impl {
+  std::unique_ptr<simdjson::internal::dom_parser_implementation> parser;
+  std::vector<std::string_view> elements;
+  std::string method_storage;
+
+  /// Runs simdjson's first stage, the best kernel this processor has.
+  [[nodiscard]] bool find_tokens(std::string_view text);
+  [[nodiscard]] Read read(std::string_view text, Message& message);
+};
+
+Reader::Reader() : impl_(std::make_unique<Impl>()) {}
+Reader::~Reader() = default;
+
+const std::vector<std::string_view>& Reader::elements() const { return impl_->elements; }
+
+Read Reader::read(std::string_view text, Message& message) {
+  message = Message();
+  impl_->elements.clear();
+  const Read outcome = impl_->read(text, message);
+  if (text.size() > kept_capacity_max) impl_->parser.reset();
+  return outcome;
+}
+
+bool Reader::Impl::find_tokens(std::string_view text) {
+  if (parser == nullptr || parser->capacity() < text.size()) {
+    const std::size_t capacity = std::max<std::size_t>(text.size() + text.size() / 2, 4096);
+    parser.reset();
+    const auto error = simdjson::get_active_implementation()->create_dom_parser_implementation(
+        capacity, depth_max, parser);
+    if (error != simdjson::SUCCESS) throw std::bad_alloc();
+  }
+  const auto* bytes = reinterpret_cast<const std::uint8_t*>(text.data());
+  return parser->stage1(bytes, text.size(), simdjson::stage1_mode::regular) == simdjson::SUCCESS;
+}
+
+Read Reader::Impl::read(std::string_view text, Message& message) {
+  if (text.size() > structurals_max && count_structurals(text) > structurals_max) {
+    return Read::refused;
+  }
+  if (!find_tokens(text)) return Read::invalid;
+  Walk walk(text, parser->structural_indexes.get(), parser->n_structural_indexes, message, elements);
+  if (!walk.run()) return Read::invalid;
+  if (walk.beyond_limits()) return Read::refused;
+  if (text[parser->structural_indexes[0]] == '[') return Read::batch;
+
+  message.kind = kind_of(message);
+  if (is_string(message.method)) {
+    message.method = message.method.substr(1, message.method.size() - 2);
+    if (message.method.find('\\') != std::string_view::npos) {
+      method_storage = unquote("\"" + std::string(message.method) + "\"");
+      message.method = method_storage;
+    }
+  }
+  return Read::message;
+}
+
+std::string unquote(std::string_view raw) {
+  if (!is_string(raw)) return std::string(raw);
+  const std::string_view inside = raw.substr(1, raw.size() - 2);
+  if (inside.find('\\') == std::string_view::npos) return std::string(inside);
+  const nlohmann::json value = nlohmann::json::parse(raw, nullptr, false);
+  return value.is_string() ? value.get<std::string>() : std::string(inside);
+}
+
+std::string quote(std::string_view value) {
+  return nlohmann::json(value).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
+std::string token_key(std::string_view raw) {
+  if (!is_string(raw) || raw.find('\\') == std::string_view::npos) return std::string(raw);
+  return "\"" + unquote(raw) + "\"";
+}
+
+std::string splice(std::string_view text, std::string_view part, std::string_view replacement) {
+  const auto start = static_cast<std::size_t>(part.data() - text.data());
+  std::string out;
+  out.reserve(text.size() - part.size() + replacement.size());
+  out.append(text.substr(0, start));
+  out.append(replacement);
+  out.append(text.substr(start + part.size()));
+  return out;
+}
+
+void flatten(std::string& text) {
+  for (std::size_t at = text.find_first_of("\r\n"); at != std::string::npos;
+       at = text.find_first_of("\r\n", at + 1)) {
+    text[at] = ' ';
+  }
+}
+
+std::string error_answer(std::string_view id, int code, std::string_view message,
+                         std::string_view data) {
+  std::string out = R"({"jsonrpc":"2.0","id":)";
+  out.append(id.empty() ? "null" : id);
+  out.append(R"(,"error":{"code":)").append(std::to_string(code));
+  out.append(R"(,"message":)").append(quote(message));
+  if (!data.empty()) out.append(R"(,"data":)").append(data);
+  return out.append("}}");
+}
+
+std::string result_answer(std::string_view id, std::string_view result) {
+  std::string out = R"({"jsonrpc":"2.0","id":)";
+  return out.append(id).append(R"(,"result":)").append(result).append("}");
+}
+
+std::string notification(std::string_view method, std::string_view params) {
+  std::string out = R"({"jsonrpc":"2.0","method":)";
+  out.append(quote(method));
+  if (!params.empty()) out.append(R"(,"params":)").append(params);
+  return out.append("}");
+}
+
+std::string request(std::string_view id, std::string_view method, std::string_view params) {
+  std::string out = R"({"jsonrpc":"2.0","id":)";
+  out.append(id).append(R"(,"method":)").append(quote(method));
+  return out.append(R"(,"params":)").append(params).append("}");
+}
+
+}  // namespace shim::jsonrpc

@@ -1,0 +1,70 @@
+#include "common/mcp.hpp"
+
+#include <algorithm>
+#include <array>
+
+namespace shim::mcp {
+namespace {
+
+struct Entry {
+  std::string_view name;
+  Method method;
+};
+
+/// Sorted by name.
+constexpr std::array<Entry, 18> entries{{
+    {"completion/complete", Method::complete},
+    {"initialize", Method::initialize},
+    {"logging/setLevel", Method::set_level},
+    {"notifications/cancelled", Method::cancelled},
+    {"notifications/initialized", Method::initialized},
+    {"notifications/progress", Method::progress},
+    {"ping", Method::ping},
+    {"prompts/get", Method::prompts_get},
+    {"prompts/list", Method::prompts_list},
+    {"resources/list", Method::resources_list},
+    {"resources/read", Method::resources_read},
+    {"resources/subscribe", Method::resources_subscribe},
+    {"resources/templates/list", Method::resources_templates_list},
+    {"resources/unsubscribe", Method::resources_unsubscribe},
+    {"server/discover", Method::discover},
+    {"subscriptions/listen", Method::listen},
+    {"tools/call", Method::tools_call},
+    {"tools/list", Method::tools_list},
+}};
+
+static_assert(std::ranges::is_sorted(entries, {}, &Entry::name));
+
+}  // namespace
+
+Method method(std::string_view name) {
+  const auto* const found = std::ranges::lower_bound(entries, name, {}, &Entry::name);
+  return found != entries.end() && found->name == name ? found->method : Method::other;
+}
+
+bool is_read_only(Method method) {
+  switch (method) {
+    case Method::complete:
+    case Method::discover:
+    case Method::ping:
+    case Method::prompts_get:
+    case Method::prompts_list:
+    case Method::resources_list:
+    case Method::resources_read:
+    case Method::resources_subscribe:
+    case Method::resources_templates_list:
+    case Method::resources_unsubscribe:
+    case Method::set_level:
+    case Method::tools_list: return true;
+    case Method::other:
+    case Method::cancelled:
+    case Method::initialize:
+    case Method::initialized:
+    case Method::listen:
+    case Method::progress:
+    case Method::tools_call: return false;
+  }
+  return false;
+}
+
+}  // namespace shim::mcp

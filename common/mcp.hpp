@@ -1,0 +1,38 @@
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+/// The method names to which MCP gives a meaning that matters to the shim.
+namespace shim::mcp {
+
+enum class Method : std::uint8_t {
+  other,
+  cancelled,
+  complete,
+  discover,
+  initialize,
+  initialized,
+  listen,
+  ping,
+  progress,
+  prompts_get,
+  prompts_list,
+  resources_list,
+  resources_read,
+  resources_subscribe,
+  resources_templates_list,
+  resources_unsubscribe,
+  set_level,
+  tools_call,
+  tools_list,
+};
+
+/// Method::other for every name without a special meaning.
+[[nodiscard]] Method method(std::string_view name);
+
+/// Whether the protocol itself says that the request changes nothing that a second one would change
+/// differently, so that it may be sent again after a link was lost (contract 5.3).
+[[nodiscard]] bool is_read_only(Method method);
+
+}  // namespace shim::mcp
