@@ -73,7 +73,10 @@ void IdScanner::structural(char c) {
 }
 
 void IdScanner::end_of_value() {
-  if (key_ == "\"id\"" && looks_like_id(value_) && ids_.size() < ids_max) ids_.push_back(value_);
+  if (value_.size() <= captured_bytes_max) {
+    if (key_ == "\"id\"" && looks_like_id(value_) && ids_.size() < ids_max) ids_.push_back(value_);
+    if (key_ == "\"method\"" && value_.size() > 2) method_ = value_.substr(1, value_.size() - 2);
+  }
   expect_ = Expect::key;
   key_.clear();
   value_.clear();

@@ -24,6 +24,10 @@ class IdScanner {
   /// Whether a top-level `method` was seen, that is, whether the message is no answer.
   [[nodiscard]] bool has_method() const { return has_method_; }
 
+  /// The text of the top-level `method`, escapes not resolved; empty if there is none of a sane
+  /// length.
+  [[nodiscard]] const std::string& method() const { return method_; }
+
  private:
   enum class Expect : std::uint8_t { key, colon, value };
 
@@ -39,7 +43,8 @@ class IdScanner {
   bool escaped_ = false;
   bool has_method_ = false;
   std::string key_;    ///< raw text of the current top-level key, with its quotes
-  std::string value_;  ///< raw text of the current top-level scalar value of `id`
+  std::string value_;  ///< raw text of the current top-level scalar value
+  std::string method_;
   std::vector<std::string> ids_;
 };
 

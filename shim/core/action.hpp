@@ -1,0 +1,65 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "shim/core/event.hpp"
+
+namespace shim {
+
+/// Severity of a log line (contract 10).
+enum class LogLevel : std::uint8_t { trace, debug, info, warn, error };
+
+/// Orders of the core. The adapters carry them out and report back with events.
+namespace action {
+
+/// Open a link to the endpoint with this index. Answered by LinkOpened or LinkLost.
+struct OpenLink {
+  Epoch epoch = 0;
+  std::size_t endpoint = 0;
+};
+/// Close it at once and forget it; no LinkLost follows. With `politely`, what was handed over and a
+/// close frame are sent first as far as the socket takes them without waiting.
+struct CloseLink {
+  Epoch epoch = 0;
+  bool politely = false;
+};
+struct PingLink {
+  Epoch epoch = 0;
+};
+/// Send one text message.
+struct WriteLink {
+  Epoch epoch = 0;
+  std::string text;
+};
+/// Stop or go on reading from the backend.
+struct PauseLink {
+  Epoch epoch = 0;
+  bool paused = false;
+};
+/// Write one line; the adapter adds the newline.
+struct WriteHost {
+  std::string line;
+};
+/// Stop or go on reading from the host.
+struct PauseHost {
+  bool paused = false;
+};
+/// One line for people.
+struct Log {
+  LogLevel level = LogLevel::info;
+  std::string text;
+};
+/// Flush what the host will take and end the process with status 0.
+struct Finish {};
+
+}  // namespace action
+
+using Action = std::variant<action::OpenLink, action::CloseLink, action::PingLink,
+                            action::WriteLink, action::PauseLink, action::WriteHost,
+                            action::PauseHost, action::Log, action::Finish>;
+using Actions = std::vector<Action>;
+
+}  // namespace shim

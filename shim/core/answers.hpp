@@ -1,0 +1,36 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "common/time.hpp"
+#include "shim/core/pending.hpp"
+#include "shim/core/settings.hpp"
+
+/// The answers that the shim gives in the backend's place (contract 9).
+namespace shim {
+
+enum class Reason : std::uint8_t {
+  backend_unavailable,
+  outcome_unknown,
+  queue_full,
+  message_too_large,
+  session_incompatible,
+  bad_backend_message,
+};
+
+/// What is known about the link when a request is settled. Plain data.
+struct Circumstances {
+  unsigned attempt = 0;  ///< failed attempts so far; 0 is left out of the answer
+  Duration down{};       ///< time without a ready link; 0 is left out
+  std::string last_error;
+};
+
+/// The whole answer to `request`: a JSON-RPC error, or for a tools/call with ToolErrors::result a
+/// tool result with `isError` that a model can read and act on. `said` is one plain sentence or two.
+[[nodiscard]] std::string failure(const Request& request, Reason reason, std::string_view said,
+                                  const Circumstances& circumstances, ToolErrors tool_errors);
+
+}  // namespace shim

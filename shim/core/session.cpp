@@ -1,0 +1,270 @@
+#include "shim/core/session.hpp"
+
+#include <algorithm>
+#include <type_traits>
+#include <utility>
+
+#include "common/check.hpp"
+#include "common/units.hpp"
+
+namespace shim {
+
+Session::Session(const Settings& settings, std::uint64_t seed, TimePoint now, Estate estate)
+    : settings_(settings),
+      random_(seed),
+      supervisor_(settings, timers_, random_, estate.last_epoch),
+      legacy_(std::move(estate.legacy)),
+      backend_requests_(std::move(estate.backend_requests)),
+      legacy_era_(estate.legacy_era),
+      modern_era_(estate.modern_era),
+      now_(now) {
+  supervisor_.start(now);
+}
+
+void Session::on_event(TimePoint now, Event& event, Actions& out) {
+  if (finished()) return;
+  now_ = now;
+  out_ = &out;
+  if (is_current(event)) std::visit([this](auto& fact) { handle(fact); }, event);
+  after_turn();
+}
+
+void Session::on_deadline(TimePoint now, Actions& out) {
+  if (finished()) return;
+  now_ = now;
+  out_ = &out;
+  if (const auto loss = supervisor_.overdue(now)) lose_link(*loss);
+  supervisor_.on_deadline(now, out);
+  expire_queued();
+  if (timers_.take_due(Timer::drain, now)) finish();
+  after_turn();
+}
+
+std::optional<TimePoint> Session::next_deadline() const {
+  if (finished()) return std::nullopt;
+  auto next = timers_.next_deadline();
+  const auto queued = supervisor_.ready() ? std::nullopt : outbox_.next_deadline();
+  if (queued && (!next || *queued < *next)) next = queued;
+  return next;
+}
+
+void Session::after_turn() {
+  finish_if_drained();
+  if (finished()) return;
+  balance_pressure();
+  SHIM_CHECK(supervisor_.has_a_way_out());
+}
+
+/// A link event of another epoch is news of a link that is gone.
+bool Session::is_current(const Event& event) const {
+  return std::visit(
+      [this](const auto& fact) {
+        if constexpr (requires { fact.epoch; }) {
+          const Phase phase = supervisor_.phase();
+          return fact.epoch == epoch() && phase != Phase::waiting && phase != Phase::stopped;
+        } else {
+          return true;
+        }
+      },
+      event);
+}
+
+void Session::handle(event::HostLine& event) {
+  ++counters_.host_messages;
+  counters_.host_bytes += event.text.size() + 1;
+  host_message(std::move(event.text));
+}
+
+void Session::handle(event::HostClosed&) {
+  log(LogLevel::info, "the host closed its end");
+  draining_ = true;
+  timers_.arm(Timer::drain, now_ + settings_.drain_timeout);
+}
+
+void Session::handle(event::HostGone& event) {
+  log(LogLevel::info, "the host is gone: " + event.why);
+  finish();
+}
+
+void Session::handle(event::StopRequested& event) {
+  log(LogLevel::info, "asked to stop: " + event.why);
+  finish();
+}
+
+void Session::handle(event::ReconnectRequested&) { supervisor_.demanded(now_); }
+
+void Session::handle(event::HostWritten& event) {
+  host_unwritten_ -= std::min(event.bytes, host_unwritten_);
+}
+
+void Session::handle(event::LinkOpened&) { supervisor_.opened(now_, *out_); }
+
+void Session::handle(event::LinkPong&) {
+  if (phase() != Phase::validating) return;
+  supervisor_.validated(now_, *out_);
+  start_resume();
+}
+
+void Session::handle(event::LinkMessage& event) {
+  ++counters_.backend_messages;
+  counters_.backend_bytes += event.text.size();
+  backend_message(std::move(event.text));
+}
+
+void Session::handle(event::LinkMessageTooLong& event) {
+  drop(Drop::bad_backend_message, "longer than " + format_size(settings_.max_message));
+  if (!event.found.has_method()) settle_bad_answer(event.found.ids());
+}
+
+void Session::handle(event::LinkBinary&) { drop(Drop::binary_frame); }
+
+void Session::handle(event::LinkWritten& event) {
+  link_unwritten_ -= std::min(event.bytes, link_unwritten_);
+  flush();
+}
+
+void Session::handle(event::LinkLost& event) { lose_link(event.loss); }
+
+/// The link is gone or given up: everything that depended on it is settled or queued again now.
+void Session::lose_link(const Loss& loss) {
+  const Epoch lost = epoch();
+  supervisor_.lost(now_, loss, *out_);
+  link_unwritten_ = 0;
+  link_paused_ = false;
+  own_requests_.clear();
+
+  if (loss.cause == Cause::incompatible) {
+    // Nothing that waits can ever be served by this backend as it is. What comes later makes us try
+    // again, for somebody may have mended it.
+    while (!outbox_.empty()) {
+      const Outbox::Item item = outbox_.pop();
+      if (item.request_id.empty()) continue;
+      settle(pending_.remove(item.request_id), Reason::session_incompatible,
+             "The MCP backend came back with another protocol version than this session uses. "
+             "Restart this server in the host to start a new session.");
+    }
+  }
+  for (Request& request : pending_.take_in_flight(lost)) settle_lost(std::move(request));
+
+  outbox_.drop_all_but(0);
+  if (settings_.queue_timeout > Duration::zero()) {
+    outbox_.set_missing_deadlines(now_ + settings_.queue_timeout, [this](std::string_view id) {
+      return pending_.find(id)->method == mcp::Method::initialize;
+    });
+  }
+  for (const BackendRequests::Open& open : backend_requests_.take_all()) {
+    write_host(jsonrpc::notification(
+        "notifications/cancelled",
+        R"({"requestId":)" + open.host_id + R"(,"reason":"the backend that asked is gone"})"));
+  }
+}
+
+/// Contract 5.3: a request whose link was lost under it is sent again if that can do no harm, else
+/// the host is told that nobody knows.
+void Session::settle_lost(Request request) {
+  const bool again = request.method == mcp::Method::initialize ||
+                     (request.replayable && !request.replayed && !request.kept_text.empty());
+  if (!again) {
+    settle(request, Reason::outcome_unknown,
+           "The connection to the MCP backend was lost while this was running. It may or may not "
+           "have been carried out; check before you repeat it.");
+    return;
+  }
+  if (request.method != mcp::Method::initialize) {
+    request.replayed = true;
+    ++counters_.replays;
+  }
+  Outbox::Item item{.text = std::move(request.kept_text), .request_id = request.id};
+  request.kept_text.clear();
+  request.sent_in = 0;
+  const std::uint64_t order = request.order;
+  const bool added = pending_.add(std::move(request)) == PendingTable::Added::ok;
+  SHIM_CHECK(added);
+  outbox_.push(order, std::move(item));
+}
+
+void Session::expire_queued() {
+  if (supervisor_.ready()) return;
+  while (auto item = outbox_.pop_expired(now_)) {
+    settle(pending_.remove(item->request_id), Reason::backend_unavailable,
+           "The MCP backend could not be reached for " + format_duration(settings_.queue_timeout) +
+               ". This was not carried out; it can be tried again.");
+  }
+}
+
+void Session::finish_if_drained() {
+  if (!draining_ || finished() || !pending_.empty()) return;
+  // The host's last notifications may still be on their way to a backend that is there.
+  if (supervisor_.ready() && (!outbox_.empty() || link_unwritten_ > 0)) return;
+  finish();
+}
+
+/// Settles what is pending and ends the shim.
+void Session::finish() {
+  for (const Request& request : pending_.take_all()) {
+    if (request.in_flight()) {
+      settle(request, Reason::outcome_unknown,
+             "The shim was stopped while this was running. It may or may not have been carried out.");
+    } else {
+      settle(request, Reason::backend_unavailable,
+             "The shim was stopped before the MCP backend could be reached. This was not carried "
+             "out.");
+    }
+  }
+  supervisor_.stop(*out_);
+  timers_.disarm(Timer::drain);
+  out_->emplace_back(action::Finish{});
+}
+
+Estate Session::abandon(Actions& out) {
+  out_ = &out;
+  out.emplace_back(action::CloseLink{epoch(), false});
+  for (const Request& request : pending_.take_all()) {
+    write_host(jsonrpc::error_answer(request.id, jsonrpc::internal_error,
+                                     "mcp-ws-shim met a fault of its own and started afresh"));
+  }
+  for (const BackendRequests::Open& open : backend_requests_.take_all()) {
+    write_host(jsonrpc::notification("notifications/cancelled",
+                                     R"({"requestId":)" + open.host_id + "}"));
+  }
+  return {.legacy = std::move(legacy_),
+          .backend_requests = std::move(backend_requests_),
+          .last_epoch = epoch(),
+          .legacy_era = legacy_era_,
+          .modern_era = modern_era_};
+}
+
+/// Contract 12: nothing is refused for being slow while ready; instead the fast side is not read.
+/// A side is read again once half of what made us stop has gone.
+void Session::balance_pressure() {
+  const auto beyond = [](std::size_t amount, std::size_t most, bool already) {
+    return amount > (already ? most / 2 : most);
+  };
+  const std::size_t limit = settings_.queue_bytes;
+  const bool host_is_slow = beyond(host_unwritten_, limit, link_paused_);
+  const bool host_owes_reading = beyond(host_unwritten_, limit, host_paused_);
+  const bool backend_is_slow =
+      supervisor_.ready() && (beyond(outbox_.cost_bytes() + link_unwritten_, limit, host_paused_) ||
+                              beyond(pending_.size(), pending_max, host_paused_));
+  if (supervisor_.link_open() && host_is_slow != link_paused_) {
+    link_paused_ = host_is_slow;
+    out_->emplace_back(action::PauseLink{epoch(), host_is_slow});
+  }
+  if (const bool pause = host_owes_reading || backend_is_slow; pause != host_paused_) {
+    host_paused_ = pause;
+    out_->emplace_back(action::PauseHost{pause});
+  }
+}
+
+void Session::drop(Drop why, std::string_view detail) {
+  const auto index = static_cast<std::size_t>(why);
+  ++counters_.dropped[index];
+  const auto held_back = drop_log_[index].pass(now_);
+  if (!held_back) return;
+  std::string text = "dropped: " + std::string(name(why));
+  if (!detail.empty()) text += " (" + std::string(detail) + ")";
+  if (*held_back > 0) text += "; " + std::to_string(*held_back) + " more like it since the last line";
+  log(LogLevel::warn, std::move(text));
+}
+
+}  // namespace shim

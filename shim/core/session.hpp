@@ -1,0 +1,175 @@
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/jsonrpc.hpp"
+#include "common/prng.hpp"
+#include "common/time.hpp"
+#include "shim/core/action.hpp"
+#include "shim/core/answers.hpp"
+#include "shim/core/backend_requests.hpp"
+#include "shim/core/counters.hpp"
+#include "shim/core/event.hpp"
+#include "shim/core/legacy_session.hpp"
+#include "shim/core/outbox.hpp"
+#include "shim/core/pending.hpp"
+#include "shim/core/settings.hpp"
+#include "shim/core/supervisor.hpp"
+#include "shim/core/timer_table.hpp"
+
+namespace shim {
+
+/// What outlives a core that failed a check: enough to go on with the same host and backend.
+struct Estate {
+  LegacySession legacy{};
+  BackendRequests backend_requests{};
+  Epoch last_epoch = 0;
+  bool legacy_era = false;
+  bool modern_era = false;
+};
+
+/// The door of the core: every decision of the shim, and no socket, clock, thread or random device.
+/// Facts go in, orders come out, time is an argument. The bridge drives it against pipes and
+/// libwebsockets, the simulator against a virtual clock.
+///
+/// Its promise (contract 5.0): each request of the host is answered with exactly one WriteHost,
+/// unless the host cancels it, and whatever happens to links there is always a next attempt.
+class Session {
+ public:
+  /// Bytes handed to the link and not yet to the kernel, at most, plus one message. What is beyond
+  /// waits here, where it can still be given back, cancelled or sent on another link.
+  static constexpr std::size_t link_window_bytes = std::size_t{256} << 10U;
+  /// Requests pending at once while ready; beyond it the host is not read further.
+  static constexpr std::size_t pending_max = 65536;
+
+  /// `settings` must outlive the session. `seed` decides all its randomness.
+  Session(const Settings& settings, std::uint64_t seed, TimePoint now, Estate estate = {});
+
+  // The supervisor holds references into this object.
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
+
+  /// Takes one fact and appends what is to be done about it. After Finish nothing is done any more.
+  void on_event(TimePoint now, Event& event, Actions& out);
+
+  /// Does what is due. Calling it early or often is harmless.
+  void on_deadline(TimePoint now, Actions& out);
+
+  /// When on_deadline() must be called at the latest; nullopt: not before the next event.
+  [[nodiscard]] std::optional<TimePoint> next_deadline() const;
+
+  /// Settles everything with errors after this core failed a check, and hands over the rest. The
+  /// session is good for nothing afterwards.
+  [[nodiscard]] Estate abandon(Actions& out);
+
+  [[nodiscard]] Phase phase() const { return supervisor_.phase(); }
+  [[nodiscard]] Epoch epoch() const { return supervisor_.epoch(); }
+  [[nodiscard]] bool finished() const { return phase() == Phase::stopped; }
+  [[nodiscard]] const PendingTable& pending() const { return pending_; }
+  [[nodiscard]] const Outbox& outbox() const { return outbox_; }
+  [[nodiscard]] const Counters& counters() const { return counters_; }
+
+ private:
+  using Message = jsonrpc::Message;
+
+  // session.cpp: the life of the link and of the process.
+  void handle(event::HostLine& event);
+  void handle(event::HostLineTooLong& event);
+  void handle(event::HostClosed& event);
+  void handle(event::HostGone& event);
+  void handle(event::HostWritten& event);
+  void handle(event::StopRequested& event);
+  void handle(event::ReconnectRequested& event);
+  void handle(event::LinkOpened& event);
+  void handle(event::LinkPong& event);
+  void handle(event::LinkMessage& event);
+  void handle(event::LinkMessageTooLong& event);
+  void handle(event::LinkBinary& event);
+  void handle(event::LinkWritten& event);
+  void handle(event::LinkLost& event);
+  [[nodiscard]] bool is_current(const Event& event) const;
+  void lose_link(const Loss& loss);
+  void settle_lost(Request request);
+  void after_turn();
+  void expire_queued();
+  void finish();
+  void finish_if_drained();
+  void balance_pressure();
+
+  // session_host.cpp: messages from the host, and answers to it.
+  void host_message(std::string text);
+  void host_request(std::string text, const Message& message);
+  void host_notification(std::string text, const Message& message);
+  void host_response(const std::string& text, const Message& message);
+  void host_cancelled(std::string text, const Message& message);
+  void refuse(std::string_view id, int code, std::string_view said);
+  void enqueue(std::string text, std::string_view request_id, std::uint64_t order, Epoch only_for);
+  [[nodiscard]] bool can_send() const;
+  [[nodiscard]] bool has_room() const;
+  void flush();
+  void send(Outbox::Item item);
+  void write_host(std::string line);
+  void settle(const Request& request, Reason reason, std::string_view said);
+
+  // session_backend.cpp: messages from the backend, and the resuming of the session.
+  void backend_message(std::string text);
+  void backend_invalid(std::string_view text);
+  void settle_bad_answer(const std::vector<std::string>& ids);
+  void backend_response(std::string text, const Message& message);
+  void backend_request(std::string text, const Message& message);
+  void backend_notification(std::string text, const Message& message);
+  void learn(const Request& request, const Message& answer, const std::string& text);
+  void start_resume();
+  void resume_answered(const Message& answer);
+  void complete_resume();
+  [[nodiscard]] std::string own_id();
+  void write_link(std::string text);
+
+  void drop(Drop why, std::string_view detail = {});
+  void log(LogLevel level, std::string text) {
+    out_->emplace_back(action::Log{level, std::move(text)});
+  }
+  [[nodiscard]] bool reads_mcp() const { return settings_.protocol != Protocol::jsonrpc; }
+  /// Whether the traffic is known to be MCP, so that what MCP does not allow can be dropped.
+  [[nodiscard]] bool is_mcp() const {
+    return settings_.protocol == Protocol::mcp || (reads_mcp() && (legacy_era_ || modern_era_));
+  }
+
+  const Settings& settings_;
+  Prng random_;
+  TimerTable timers_;
+  Supervisor supervisor_;
+  jsonrpc::Reader reader_;
+  PendingTable pending_;
+  Outbox outbox_;
+  LegacySession legacy_;
+  BackendRequests backend_requests_;
+
+  /// Requests of our own on the present link: raw id to what the answer is to.
+  enum class Own : std::uint8_t { initialize, restore };
+  std::map<std::string, Own, std::less<>> own_requests_;
+
+  bool legacy_era_ = false;
+  bool modern_era_ = false;
+  bool draining_ = false;
+  bool host_paused_ = false;
+  bool link_paused_ = false;
+  std::uint64_t last_order_ = 0;
+  std::size_t host_unwritten_ = 0;   ///< bytes of WriteHost not yet written
+  std::size_t link_unwritten_ = 0;   ///< bytes of WriteLink not yet handed to the kernel
+  Counters counters_;
+  std::array<RateLimit, static_cast<std::size_t>(Drop::count)> drop_log_;
+
+  // The present turn: set at the door, so that no function in between passes them along.
+  TimePoint now_;
+  Actions* out_ = nullptr;
+};
+
+}  // namespace shim

@@ -1,0 +1,227 @@
+// Messages from the host, and answers to it (contract 3 and 5.0).
+
+#include <utility>
+
+#include "common/check.hpp"
+#include "common/mcp.hpp"
+#include "common/text.hpp"
+#include "common/units.hpp"
+#include "shim/core/session.hpp"
+
+namespace shim {
+
+void Session::host_message(std::string text) {
+  Message message;
+  switch (reader_.read(text, message)) {
+    case jsonrpc::Read::invalid: {
+      IdScanner scanner;
+      scanner.feed(text);
+      // An id that is still pending belongs to another request, which gets its own answer.
+      const bool usable = !scanner.ids().empty() && pending_.find(scanner.ids().back()) == nullptr;
+      refuse(usable ? scanner.ids().back() : "null", jsonrpc::parse_error,
+             "this line is not valid UTF-8 JSON");
+      return;
+    }
+    case jsonrpc::Read::refused: {
+      const bool usable = pending_.find(message.usable_id()) == nullptr;
+      refuse(usable ? message.usable_id() : "null", jsonrpc::invalid_request,
+             "a member stands twice, or the nesting or the number of values is beyond what can be "
+             "passed on");
+      return;
+    }
+    case jsonrpc::Read::batch: {
+      // Copied out first: reading an element forgets the array's.
+      const std::vector<std::string> elements(reader_.elements().begin(), reader_.elements().end());
+      if (elements.empty()) refuse("null", jsonrpc::invalid_request, "the batch is empty");
+      for (const std::string& element : elements) {
+        if (element.starts_with('[')) {
+          refuse("null", jsonrpc::invalid_request, "a batch inside a batch");
+        } else {
+          host_message(element);
+        }
+      }
+      return;
+    }
+    case jsonrpc::Read::message: break;
+  }
+  switch (message.kind) {
+    case jsonrpc::Kind::request: host_request(std::move(text), message); return;
+    case jsonrpc::Kind::notification: host_notification(std::move(text), message); return;
+    case jsonrpc::Kind::response: host_response(text, message); return;
+    case jsonrpc::Kind::other: break;
+  }
+  if (message.method.empty() && (!message.result.empty() || !message.error.empty())) {
+    drop(Drop::bad_host_answer);  // an error answer to an answer would only confuse the host
+    return;
+  }
+  const bool usable = pending_.find(message.usable_id()) == nullptr;
+  refuse(usable ? message.usable_id() : "null", jsonrpc::invalid_request,
+         "this is JSON, but no JSON-RPC 2.0 message");
+}
+
+void Session::handle(event::HostLineTooLong& event) {
+  const auto& ids = event.found.ids();
+  const std::string said = "the message is longer than " + format_size(settings_.max_message) +
+                           " (--max-message); it was not sent";
+  log(LogLevel::warn, "a line from the host was skipped: longer than " +
+                          format_size(settings_.max_message));
+  Request request;
+  request.id = ids.empty() || pending_.find(ids.back()) != nullptr ? "null" : ids.back();
+  if (reads_mcp()) request.method = mcp::method(event.found.method());
+  settle(request, Reason::message_too_large, said);
+}
+
+void Session::host_request(std::string text, const Message& message) {
+  const mcp::Method method =
+      reads_mcp() ? mcp::method(message.method) : mcp::Method::other;
+  if (method == mcp::Method::ping) {
+    // Always ours to answer: a host pings to learn whether this process is well.
+    write_host(jsonrpc::result_answer(message.id, "{}"));
+    return;
+  }
+  if (pending_.find(message.id) != nullptr || own_requests_.contains(message.id)) {
+    refuse(message.id, jsonrpc::invalid_request, "a request with this id is still pending");
+    return;
+  }
+  Request request;
+  request.id = message.id;
+  request.method = method;
+  request.modern = reads_mcp() && !message.meta_protocol_version.empty();
+  request.order = ++last_order_;
+  if (reads_mcp()) request.progress_token = message.meta_progress_token;
+  switch (settings_.replay) {
+    case Replay::safe: request.replayable = mcp::is_read_only(method); break;
+    case Replay::never: break;
+    case Replay::always: request.replayable = reads_mcp(); break;
+  }
+  if (method == mcp::Method::initialize) {
+    legacy_era_ = true;
+    legacy_.begin(text);
+  } else if (request.modern) {
+    modern_era_ = true;
+  }
+  if (!can_send() && !has_room()) {
+    settle(request, Reason::queue_full,
+           "Too much is waiting for the MCP backend already. This was not carried out; it can be "
+           "tried again later.");
+    return;
+  }
+  const std::string id = request.id;
+  const std::uint64_t order = request.order;
+  const bool added = pending_.add(std::move(request)) == PendingTable::Added::ok;
+  SHIM_CHECK(added);
+  enqueue(std::move(text), id, order, 0);
+  supervisor_.wanted(now_);
+}
+
+void Session::host_notification(std::string text, const Message& message) {
+  switch (reads_mcp() ? mcp::method(message.method) : mcp::Method::other) {
+    case mcp::Method::cancelled: host_cancelled(std::move(text), message); return;
+    case mcp::Method::initialized:
+      legacy_.host_initialized();
+      // Not ready: the resuming of the session sends it, if there is a session to resume.
+      if (!supervisor_.ready() && legacy_.is_established()) return;
+      break;
+    case mcp::Method::progress:
+      // About a request of the backend; without its link there is no such request any more.
+      if (!supervisor_.ready()) {
+        drop(Drop::unsendable_notification);
+        return;
+      }
+      break;
+    default: break;
+  }
+  if (!can_send() && !has_room()) {
+    drop(Drop::unsendable_notification);
+    return;
+  }
+  enqueue(std::move(text), {}, ++last_order_, 0);
+}
+
+void Session::host_cancelled(std::string text, const Message& message) {
+  const Request* const request = pending_.find(message.request_id);
+  // MCP forbids to cancel initialize; its answer is what the whole session hangs on.
+  if (request == nullptr || request->method == mcp::Method::initialize) {
+    drop(Drop::unknown_cancel);
+    return;
+  }
+  const bool forward = request->in_flight();
+  outbox_.remove(request->order);
+  pending_.remove(message.request_id);
+  if (forward) enqueue(std::move(text), {}, ++last_order_, epoch());
+}
+
+void Session::host_response(const std::string& text, const Message& message) {
+  const auto open = backend_requests_.close(message.id);
+  if (!open || open->epoch != epoch() || !supervisor_.link_open()) {
+    drop(Drop::stale_host_answer);
+    return;
+  }
+  std::string answer = jsonrpc::splice(text, message.id, open->backend_id);
+  if (supervisor_.ready()) {
+    enqueue(std::move(answer), {}, ++last_order_, epoch());
+  } else {
+    write_link(std::move(answer));  // the backend may need it before it answers our initialize
+  }
+}
+
+void Session::refuse(std::string_view id, int code, std::string_view said) {
+  log(LogLevel::debug, "refused a line of the host: " + std::string(said));
+  write_host(jsonrpc::error_answer(id, code, said));
+}
+
+/// Whether what is enqueued now leaves at once.
+bool Session::can_send() const { return supervisor_.ready(); }
+
+/// Whether one more message may wait. Text of any size fits into an empty box.
+bool Session::has_room() const {
+  return outbox_.count() < settings_.queue_max && outbox_.cost_bytes() < settings_.queue_bytes;
+}
+
+void Session::enqueue(std::string text, std::string_view request_id, std::uint64_t order,
+                      Epoch only_for) {
+  Outbox::Item item{.text = std::move(text), .request_id = std::string(request_id),
+                    .only_for = only_for};
+  if (supervisor_.ready() && outbox_.empty() && link_unwritten_ < link_window_bytes) {
+    send(std::move(item));
+    return;
+  }
+  const bool waits_for_ever =
+      request_id.empty() || settings_.queue_timeout == Duration::zero() || supervisor_.ready() ||
+      pending_.find(request_id)->method == mcp::Method::initialize;
+  if (!waits_for_ever) item.deadline = now_ + settings_.queue_timeout;
+  outbox_.push(order, std::move(item));
+}
+
+void Session::flush() {
+  while (supervisor_.ready() && !outbox_.empty() && link_unwritten_ < link_window_bytes) {
+    send(outbox_.pop());
+  }
+}
+
+void Session::send(Outbox::Item item) {
+  if (!item.request_id.empty()) {
+    Request* const request = pending_.find(item.request_id);
+    SHIM_CHECK(request != nullptr);
+    const bool keep = request->method == mcp::Method::initialize ||
+                      (request->replayable && !request->replayed &&
+                       pending_.kept_bytes() + item.text.size() <= settings_.queue_bytes);
+    pending_.sent(*request, epoch(), keep ? item.text : std::string());
+  }
+  write_link(std::move(item.text));
+}
+
+void Session::write_host(std::string line) {
+  host_unwritten_ += line.size() + 1;
+  out_->emplace_back(action::WriteHost{std::move(line)});
+}
+
+void Session::settle(const Request& request, Reason reason, std::string_view said) {
+  write_host(failure(request, reason, said,
+                     {.attempt = supervisor_.failed_attempts(),
+                      .down = supervisor_.down_for(now_),
+                      .last_error = supervisor_.last_error()},
+                     settings_.tool_errors));
+}
+
+}  // namespace shim

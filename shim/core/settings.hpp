@@ -1,0 +1,37 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "common/backoff.hpp"
+#include "common/time.hpp"
+
+namespace shim {
+
+enum class Replay : std::uint8_t { safe, never, always };
+enum class ToolErrors : std::uint8_t { result, error };
+enum class Protocol : std::uint8_t { automatic, mcp, jsonrpc };
+
+/// What the core needs to know of the options (contract 2), with their defaults.
+struct Settings {
+  /// What to call each endpoint in logs, in order of preference; at least one. No secrets.
+  std::vector<std::string> endpoints;
+
+  Duration connect_timeout = std::chrono::seconds(10);
+  Duration validate_timeout = std::chrono::seconds(5);
+  Duration resume_timeout = std::chrono::seconds(10);
+  BackoffPolicy backoff;
+  Duration min_uptime = std::chrono::seconds(5);
+  Duration queue_timeout = std::chrono::seconds(45);  ///< zero: wait for ever
+  std::size_t queue_max = 1024;                       ///< messages
+  std::size_t queue_bytes = std::size_t{16} << 20U;
+  std::size_t max_message = std::size_t{64} << 20U;   ///< only named in error texts here
+  Duration drain_timeout = std::chrono::seconds(2);
+  Replay replay = Replay::safe;
+  ToolErrors tool_errors = ToolErrors::result;
+  Protocol protocol = Protocol::automatic;
+};
+
+}  // namespace shim

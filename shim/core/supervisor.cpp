@@ -1,0 +1,171 @@
+#include "shim/core/supervisor.hpp"
+
+#include <algorithm>
+
+#include "common/check.hpp"
+#include "common/units.hpp"
+
+namespace shim {
+namespace {
+
+/// Which attempts of an outage are worth a line (contract 4.3).
+bool is_logged(unsigned attempt) {
+  return attempt == 1 || attempt == 5 || attempt == 20 || (attempt >= 50 && attempt % 10 == 0);
+}
+
+std::string plural(unsigned count, std::string_view noun) {
+  return std::to_string(count) + " " + std::string(noun) + (count == 1 ? "" : "s");
+}
+
+}  // namespace
+
+void Supervisor::move(Phase to) {
+  SHIM_CHECK(may_move(phase_, to));
+  phase_ = to;
+}
+
+void Supervisor::start(TimePoint now) {
+  down_since_ = now;
+  timers_.arm(Timer::reconnect, now);
+}
+
+void Supervisor::attempt(TimePoint now, Actions& out) {
+  move(Phase::connecting);
+  ++epoch_;
+  attempt_started_ = step_started_ = now;
+  not_before_.reset();
+  timers_.arm(Timer::attempt, now + settings_.connect_timeout);
+  out.emplace_back(action::OpenLink{epoch_, endpoint_});
+  out.emplace_back(action::Log{LogLevel::debug, "link " + std::to_string(epoch_) +
+                                                 " connecting: " + endpoint()});
+}
+
+void Supervisor::opened(TimePoint now, Actions& out) {
+  move(Phase::validating);
+  step_started_ = now;
+  timers_.arm(Timer::attempt, now + settings_.validate_timeout);
+  out.emplace_back(action::PingLink{epoch_});
+  out.emplace_back(action::Log{LogLevel::debug, "link " + std::to_string(epoch_) + " validating"});
+}
+
+void Supervisor::validated(TimePoint now, Actions& out) {
+  move(Phase::resuming);
+  const Duration round_trip = now - step_started_;
+  timers_.arm(Timer::attempt, now + settings_.resume_timeout);
+  out.emplace_back(action::Log{LogLevel::debug, "link " + std::to_string(epoch_) +
+                                                 " resuming: ping answered after " +
+                                                 describe_duration(round_trip)});
+}
+
+void Supervisor::resumed(TimePoint now, Actions& out) {
+  move(Phase::ready);
+  timers_.disarm(Timer::attempt);
+  timers_.arm(Timer::min_uptime, now + settings_.min_uptime);
+  std::string text = "link " + std::to_string(epoch_) + " ready: " + endpoint();
+  if (outage_attempts_ > 0 || epoch_ > 1) {
+    text += ", after " + plural(outage_attempts_ + 1, "attempt") + " and " +
+            describe_duration(down_for(now)) + " without a backend";
+  }
+  outage_attempts_ = 0;
+  down_since_.reset();
+  out.emplace_back(action::Log{LogLevel::info, std::move(text)});
+}
+
+void Supervisor::lost(TimePoint now, const Loss& loss, Actions& out) {
+  const bool was_ready = ready();
+  move(Phase::waiting);
+  timers_.disarm(Timer::attempt);
+  timers_.disarm(Timer::min_uptime);
+  if (was_ready) {
+    down_since_ = now;
+  } else {
+    ++outage_attempts_;
+  }
+  last_error_ = std::string(name(loss.cause));
+  if (!loss.detail.empty()) last_error_ += ": " + loss.detail;
+
+  Duration delay = needs_a_person(loss) ? backoff_.failed_for_good(random_) : backoff_.failed(random_);
+  if (loss.retry_after) {
+    not_before_ = now + *loss.retry_after;
+    delay = std::max(delay, *loss.retry_after);
+  }
+  timers_.arm(Timer::reconnect, now + delay);
+  out.emplace_back(action::CloseLink{epoch_, false});
+  log_failure(loss, was_ready, delay, out);
+}
+
+void Supervisor::log_failure(const Loss& loss, bool was_ready, Duration delay, Actions& out) {
+  std::string text = "link " + std::to_string(epoch_);
+  if (was_ready) {
+    text += " lost: ";
+  } else {
+    text += " failed (attempt " + std::to_string(outage_attempts_) + "): " + endpoint() + ": ";
+  }
+  text += last_error_ + "; next attempt in " + describe_duration(delay);
+  if (needs_a_person(loss)) text += "; this needs a person to mend it";
+  const bool show = was_ready || is_logged(outage_attempts_);
+  out.emplace_back(action::Log{show ? LogLevel::warn : LogLevel::debug, std::move(text)});
+}
+
+void Supervisor::wanted(TimePoint now) { schedule(now, not_before_.value_or(now)); }
+
+void Supervisor::demanded(TimePoint now) { schedule(now, now); }
+
+void Supervisor::schedule(TimePoint now, TimePoint earliest) {
+  if (phase_ != Phase::waiting) return;
+  TimePoint at = std::max(now, earliest);
+  if (attempt_started_) at = std::max(at, *attempt_started_ + attempt_spacing);
+  if (at < *timers_.get(Timer::reconnect)) timers_.arm(Timer::reconnect, at);
+}
+
+void Supervisor::on_deadline(TimePoint now, Actions& out) {
+  if (timers_.take_due(Timer::min_uptime, now)) backoff_.succeeded();
+  if (timers_.take_due(Timer::reconnect, now)) attempt(now, out);
+}
+
+std::optional<Loss> Supervisor::overdue(TimePoint now) {
+  if (!timers_.take_due(Timer::attempt, now)) return std::nullopt;
+  switch (phase_) {
+    case Phase::connecting:
+      return Loss{.cause = Cause::connect_timeout,
+                  .detail = "not connected within " + format_duration(settings_.connect_timeout)};
+    case Phase::validating:
+      return Loss{.cause = Cause::validate_timeout,
+                  .detail = "the first ping was not answered within " +
+                            format_duration(settings_.validate_timeout)};
+    case Phase::resuming:
+      return Loss{.cause = Cause::resume_timeout,
+                  .detail = "the backend did not answer initialize within " +
+                            format_duration(settings_.resume_timeout)};
+    case Phase::waiting:
+    case Phase::ready:
+    case Phase::stopped: break;
+  }
+  return std::nullopt;
+}
+
+void Supervisor::stop(Actions& out) {
+  if (phase_ != Phase::waiting) out.emplace_back(action::CloseLink{epoch_, true});
+  move(Phase::stopped);
+  timers_.disarm(Timer::reconnect);
+  timers_.disarm(Timer::attempt);
+  timers_.disarm(Timer::min_uptime);
+}
+
+Duration Supervisor::down_for(TimePoint now) const {
+  return down_since_ ? now - *down_since_ : Duration::zero();
+}
+
+bool Supervisor::has_a_way_out() const {
+  switch (phase_) {
+    case Phase::waiting: return timers_.armed(Timer::reconnect);
+    case Phase::connecting:
+    case Phase::validating:
+    case Phase::resuming: return timers_.armed(Timer::attempt);
+    case Phase::ready:
+    case Phase::stopped: return true;
+  }
+  return false;
+}
+
+}  // namespace shim

@@ -1,0 +1,92 @@
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "common/backoff.hpp"
+#include "common/prng.hpp"
+#include "shim/core/action.hpp"
+#include "shim/core/phase.hpp"
+#include "shim/core/settings.hpp"
+#include "shim/core/timer_table.hpp"
+
+namespace shim {
+
+/// Decides when to connect, to which endpoint, and how long each step of an attempt may take
+/// (contract 4.1 to 4.3). Owns the phase, the epoch and the backoff; knows nothing of messages.
+class Supervisor {
+ public:
+  /// No attempt starts sooner than this after the one before, whoever asks for it.
+  static constexpr Duration attempt_spacing = std::chrono::seconds(1);
+
+  Supervisor(const Settings& settings, TimerTable& timers, Prng& random, Epoch last_epoch)
+      : settings_(settings),
+        timers_(timers),
+        random_(random),
+        backoff_(settings.backoff),
+        epoch_(last_epoch) {}
+
+  /// Schedules the first attempt for now.
+  void start(TimePoint now);
+
+  // What happened to the link. Each is legal in the phase its name implies only.
+  void opened(TimePoint now, Actions& out);     ///< connecting → validating
+  void validated(TimePoint now, Actions& out);  ///< validating → resuming
+  void resumed(TimePoint now, Actions& out);    ///< resuming → ready
+  void lost(TimePoint now, const Loss& loss, Actions& out);  ///< any of them → waiting
+
+  /// Somebody needs the link: attempt as soon as the spacing and a Retry-After allow.
+  void wanted(TimePoint now);
+
+  /// Like wanted(), for a person's wish: no Retry-After stands in its way.
+  void demanded(TimePoint now);
+
+  /// Starts the attempt if it is due, and lets a link prove itself.
+  void on_deadline(TimePoint now, Actions& out);
+
+  /// The loss to report if the present step of the attempt has taken too long.
+  [[nodiscard]] std::optional<Loss> overdue(TimePoint now);
+
+  /// No further attempt; closes the link politely.
+  void stop(Actions& out);
+
+  [[nodiscard]] Phase phase() const { return phase_; }
+  [[nodiscard]] Epoch epoch() const { return epoch_; }
+  [[nodiscard]] bool ready() const { return phase_ == Phase::ready; }
+  /// Whether there is an open link, ready or on its way to it.
+  [[nodiscard]] bool link_open() const {
+    return phase_ == Phase::validating || phase_ == Phase::resuming || phase_ == Phase::ready;
+  }
+  /// Attempts that have failed since a link was last ready.
+  [[nodiscard]] unsigned failed_attempts() const { return outage_attempts_; }
+  /// How long there has been no ready link; zero while there is one.
+  [[nodiscard]] Duration down_for(TimePoint now) const;
+  /// Cause and detail of the last loss; empty before the first.
+  [[nodiscard]] const std::string& last_error() const { return last_error_; }
+
+  /// The invariant behind "always up": each phase has an armed way out.
+  [[nodiscard]] bool has_a_way_out() const;
+
+ private:
+  void move(Phase to);
+  void attempt(TimePoint now, Actions& out);
+  void schedule(TimePoint now, TimePoint earliest);
+  void log_failure(const Loss& loss, bool was_ready, Duration delay, Actions& out);
+  [[nodiscard]] const std::string& endpoint() const { return settings_.endpoints[endpoint_]; }
+
+  const Settings& settings_;
+  TimerTable& timers_;
+  Prng& random_;
+  Backoff backoff_;
+  Phase phase_ = Phase::waiting;
+  Epoch epoch_;
+  std::size_t endpoint_ = 0;
+  std::optional<TimePoint> attempt_started_;
+  std::optional<TimePoint> not_before_;  ///< what a Retry-After asked for
+  std::optional<TimePoint> down_since_;
+  TimePoint step_started_;
+  unsigned outage_attempts_ = 0;
+  std::string last_error_;
+};
+
+}  // namespace shim
