@@ -5,6 +5,7 @@
 #include <variant>
 #include <vector>
 
+#include "common/time.hpp"
 #include "shim/core/event.hpp"
 
 namespace shim {
@@ -52,8 +53,11 @@ struct Log {
   LogLevel level = LogLevel::info;
   std::string text;
 };
-/// Flush what the host will take and end the process with status 0.
-struct Finish {};
+/// Write what the host still takes, giving up once it has taken nothing for `patience`, and end the
+/// process with status 0.
+struct Finish {
+  Duration patience{};
+};
 
 }  // namespace action
 

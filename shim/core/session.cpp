@@ -36,7 +36,7 @@ void Session::on_deadline(TimePoint now, Actions& out) {
   if (const auto loss = supervisor_.overdue(now)) lose_link(*loss);
   supervisor_.on_deadline(now, out);
   expire_queued();
-  if (timers_.take_due(Timer::drain, now)) finish();
+  if (timers_.take_due(Timer::drain, now)) finish(settings_.drain_timeout);
   after_turn();
 }
 
@@ -83,12 +83,12 @@ void Session::handle(event::HostClosed&) {
 
 void Session::handle(event::HostGone& event) {
   log(LogLevel::info, "the host is gone: " + event.why);
-  finish();
+  finish(Duration::zero());
 }
 
 void Session::handle(event::StopRequested& event) {
   log(LogLevel::info, "asked to stop: " + event.why);
-  finish();
+  finish(stop_patience);
 }
 
 void Session::handle(event::ReconnectRequested&) { supervisor_.demanded(now_); }
@@ -196,11 +196,11 @@ void Session::finish_if_drained() {
   if (!draining_ || finished() || !pending_.empty()) return;
   // The host's last notifications may still be on their way to a backend that is there.
   if (supervisor_.ready() && (!outbox_.empty() || link_unwritten_ > 0)) return;
-  finish();
+  finish(settings_.drain_timeout);
 }
 
 /// Settles what is pending and ends the shim.
-void Session::finish() {
+void Session::finish(Duration patience) {
   for (const Request& request : pending_.take_all()) {
     if (request.in_flight()) {
       settle(request, Reason::outcome_unknown,
@@ -213,7 +213,7 @@ void Session::finish() {
   }
   supervisor_.stop(*out_);
   timers_.disarm(Timer::drain);
-  out_->emplace_back(action::Finish{});
+  out_->emplace_back(action::Finish{patience});
 }
 
 Estate Session::abandon(Actions& out) {

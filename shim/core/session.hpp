@@ -46,6 +46,8 @@ class Session {
   /// Bytes handed to the link and not yet to the kernel, at most, plus one message. What is beyond
   /// waits here, where it can still be given back, cancelled or sent on another link.
   static constexpr std::size_t link_window_bytes = std::size_t{256} << 10U;
+  /// How long a host that has asked us to stop may keep us waiting for its reading.
+  static constexpr Duration stop_patience = std::chrono::milliseconds(200);
   /// Requests pending at once while ready; beyond it the host is not read further.
   static constexpr std::size_t pending_max = 65536;
 
@@ -99,7 +101,7 @@ class Session {
   void settle_lost(Request request);
   void after_turn();
   void expire_queued();
-  void finish();
+  void finish(Duration patience);
   void finish_if_drained();
   void balance_pressure();
 

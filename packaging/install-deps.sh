@@ -1,0 +1,89 @@
+#!/usr/bin/env bash
+# Installs the Debian packages the build needs. Quick when they are all there already.
+set -euo pipefail
+
+usage() {
+  cat <<'TEXT'
+Usage: packaging/install-deps.sh [--ci]
+
+Installs what is missing to build and test mcp-ws-shim on Debian 12 or newer.
+Needs root or sudo, but only if something is missing.
+
+  --ci        also what .ci/run uses: formatting, static analysis, real clients
+  -h, --help  this text
+TEXT
+}
+
+# libwebsockets-dev brings libcap-dev (its pkg-config file requires it), libuv1-dev and libev-dev.
+packages=(
+  g++ cmake ninja-build pkg-config
+  libwebsockets-dev libssl-dev libsimdjson-dev nlohmann-json3-dev libcli11-dev libspdlog-dev
+  doctest-dev
+)
+# The version is fixed because another clang-format formats differently.
+ci_packages=(clang-format-14 clang-tidy-14 shellcheck git openssl python3 python3-websockets)
+
+fail() {
+  echo "install-deps: $*" >&2
+  exit 1
+}
+
+while (($# > 0)); do
+  case "$1" in
+    --ci) packages+=("${ci_packages[@]}") ;;
+    -h | --help)
+      usage
+      exit 0
+      ;;
+    *)
+      usage >&2
+      exit 2
+      ;;
+  esac
+  shift
+done
+
+is_installed() {
+  # One line per architecture, hence grep and not a comparison.
+  dpkg-query -W -f='${db:Status-Status}\n' "$1" 2>/dev/null | grep -qx installed
+}
+
+missing_packages() {
+  local package
+  for package in "${packages[@]}"; do
+    is_installed "$package" || echo "$package"
+  done
+}
+
+if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
+  fail "apt-get is not here; install the equivalents of these yourself: ${packages[*]}"
+fi
+
+mapfile -t missing < <(missing_packages)
+if ((${#missing[@]} == 0)); then
+  echo "install-deps: everything is installed"
+  exit 0
+fi
+
+as_root=()
+if ((EUID != 0)); then
+  # -n: a script that nobody watches must not wait for a password.
+  if command -v sudo >/dev/null && { [[ -t 0 ]] || sudo -n true 2>/dev/null; }; then
+    as_root=(sudo)
+  else
+    fail "neither root nor sudo without a password; as root run: apt-get install ${missing[*]}"
+  fi
+fi
+
+echo "install-deps: installing ${missing[*]}"
+apt_get() {
+  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq \
+    -o DPkg::Lock::Timeout=300 -o Acquire::Retries=3 "$@"
+}
+apt_get update </dev/null || fail "apt-get update failed (see above)"
+apt_get install --no-install-recommends -y "${missing[@]}" </dev/null ||
+  fail "apt-get could not install: ${missing[*]} (see above)"
+
+mapfile -t missing < <(missing_packages)
+((${#missing[@]} == 0)) || fail "still missing: ${missing[*]}"
+echo "install-deps: done"

@@ -1,0 +1,154 @@
+#!/usr/bin/env bash
+# Sets everything up, builds, runs every test program and adds up the results.
+set -euo pipefail
+
+usage() {
+  cat <<'TEXT'
+Usage: packaging/test.sh [OPTIONS]
+
+Installs the missing packages, builds one preset and runs its tests. The last line is always
+"N passed, N failed". The exit status is 0 only if something ran and nothing failed.
+
+  --preset NAME           dev (default), release, asan or tsan; built in build/NAME
+  --only unit|sim|e2e     one test program instead of all three
+  --filter PATTERN        test cases whose name matches, for example '*reconnect*' (doctest's -tc=)
+  -h, --help              this text
+
+Environment:
+  MCP_WS_SHIM_CMAKE_ARGS     further arguments for cmake, for example -DMCP_WS_SHIM_WERROR=ON
+  CMAKE_BUILD_PARALLEL_LEVEL compile jobs (default: the number of processors)
+  TEST_PROGRAM_LIMIT         longest run of one test program (default 20m)
+TEXT
+}
+
+preset=dev
+programs=(unit sim e2e)
+program_args=(--no-colors=true)
+
+bad_usage() {
+  echo "test.sh: $1" >&2
+  usage >&2
+  exit 2
+}
+
+while (($# > 0)); do
+  case "$1" in
+    --preset)
+      preset="${2:?--preset needs a name}"
+      shift
+      ;;
+    --only)
+      case "${2:-}" in
+        unit | sim | e2e) programs=("$2") ;;
+        *) bad_usage "--only takes unit, sim or e2e" ;;
+      esac
+      shift
+      ;;
+    --filter)
+      program_args+=("-tc=${2:?--filter needs a pattern}")
+      shift
+      ;;
+    -h | --help)
+      usage
+      exit 0
+      ;;
+    *) bad_usage "unknown argument: $1" ;;
+  esac
+  shift
+done
+
+root="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
+cd "$root"
+
+work="$(mktemp -d)"
+running=()
+cleanup() {
+  local pid
+  for pid in "${running[@]}"; do
+    kill "$pid" 2>/dev/null || true
+  done
+  rm -rf "$work"
+}
+trap cleanup EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+# For what fails before the first test: the last line keeps its form.
+give_up() {
+  echo "test.sh: $1"
+  echo "0 passed, 1 failed"
+  exit 1
+}
+
+packaging/install-deps.sh || give_up "the packages could not be installed"
+
+read -ra cmake_args <<<"${MCP_WS_SHIM_CMAKE_ARGS:-}"
+cmake --preset "$preset" "${cmake_args[@]}" || give_up "cmake could not configure preset $preset"
+cmake --build --preset "$preset" --parallel "${CMAKE_BUILD_PARALLEL_LEVEL:-$(nproc)}" ||
+  give_up "the build of preset $preset failed"
+
+# Sets `status`. The output goes to a file that tail shows, not through a pipe: a process that a
+# crashed test left behind would keep a pipe open for ever. A background command ignores SIGINT,
+# and its children inherit that, so the default is put back.
+run_program() {
+  local log="$1" pid tail_pid
+  shift
+  : >"$log"
+  timeout --kill-after=10s "${TEST_PROGRAM_LIMIT:-20m}" \
+    env --default-signal=INT,QUIT "$@" </dev/null >"$log" 2>&1 &
+  pid=$!
+  tail -n +1 -s 0.2 -f --pid="$pid" "$log" &
+  tail_pid=$!
+  running=("$pid" "$tail_pid")
+  status=0
+  wait "$pid" || status=$?
+  wait "$tail_pid" || true
+  running=()
+}
+
+passed_total=0
+failed_total=0
+for name in "${programs[@]}"; do
+  program="build/$preset/tests/$name/${name}_tests"
+  log="$work/$name.log"
+  echo
+  echo "== $program"
+  if [[ ! -x "$program" ]]; then
+    echo "test.sh: $program does not exist; counted as one failure"
+    failed_total=$((failed_total + 1))
+    continue
+  fi
+
+  run_program "$log" "$program" "${program_args[@]}"
+
+  summary='^\[doctest\] test cases: *[0-9]+ *\| *([0-9]+) passed *\| *([0-9]+) failed.*'
+  counts="$(sed -nE "s/$summary/\\1 \\2/p" "$log" | tail -n 1)"
+  if ((status == 124)); then
+    echo "test.sh: $program ran into its time limit"
+  fi
+  if [[ -z "$counts" ]]; then
+    echo "test.sh: $program ended with status $status and no summary; counted as one failure"
+    counts="0 1"
+  fi
+  passed="${counts% *}"
+  failed="${counts#* }"
+  # Passed every test and failed all the same: a crash or a sanitizer's report at exit.
+  if ((status != 0 && failed == 0)); then
+    echo "test.sh: $program ended with status $status; counted as one failure"
+    failed=1
+  fi
+  passed_total=$((passed_total + passed))
+  failed_total=$((failed_total + failed))
+done
+
+echo
+if grep -qs 'SKIPPED:' "$work"/*.log; then
+  echo "Skipped:"
+  grep -ho 'SKIPPED:.*' "$work"/*.log | sed 's/^SKIPPED: */  /' | sort -u
+  echo
+fi
+if ((passed_total + failed_total == 0)); then
+  echo "test.sh: no test ran"
+fi
+echo "$passed_total passed, $failed_total failed"
+((failed_total == 0 && passed_total > 0))

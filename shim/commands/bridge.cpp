@@ -1,0 +1,158 @@
+#include "shim/commands/bridge.hpp"
+
+#include <sys/random.h>
+#include <unistd.h>
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <stdexcept>
+#include <utility>
+
+#include "common/check.hpp"
+#include "common/text.hpp"
+#include "shim/core/session.hpp"
+#include "shim/io/clock.hpp"
+#include "shim/io/link.hpp"
+#include "shim/io/log.hpp"
+#include "shim/io/loop.hpp"
+#include "shim/io/process.hpp"
+#include "shim/io/stdio.hpp"
+#include "shim/version.hpp"
+
+namespace shim {
+namespace {
+
+std::uint64_t random_seed() {
+  std::uint64_t seed = 0;
+  if (::getrandom(&seed, sizeof seed, 0) != sizeof seed)
+    throw std::runtime_error("this system gives no random bytes");
+  return seed;
+}
+
+/// The core between its adapters: facts from them go in, its orders are carried out.
+class Bridge {
+ public:
+  explicit Bridge(const Options& options);
+
+  /// Until the core says Finish.
+  void run();
+
+ private:
+  void turn();
+  void perform(Actions& actions);
+  void start_afresh(const CheckFailed& failure);
+
+  void carry_out(action::OpenLink& order) { link_.open(order.epoch, order.endpoint, now_); }
+  void carry_out(action::CloseLink& order) { link_.close(order.epoch, order.politely); }
+  void carry_out(action::PingLink& order) { link_.ping(order.epoch); }
+  void carry_out(action::WriteLink& order) { link_.write(order.epoch, std::move(order.text)); }
+  void carry_out(action::PauseLink& order) { link_.pause(order.epoch, order.paused); }
+  void carry_out(action::WriteHost& order) { output_.write(std::move(order.line)); }
+  void carry_out(action::PauseHost& order) { input_.pause(order.paused); }
+  void carry_out(action::Log& order) { log_.write(order.level, order.text); }
+  void carry_out(action::Finish& order) {
+    output_.finish(order.patience);
+    finished_ = true;
+  }
+
+  const Options& options_;
+  Log log_;
+  std::deque<Event> inbox_;
+  std::function<void(Event)> sink_ = [this](Event event) { inbox_.push_back(std::move(event)); };
+  Loop loop_;
+  Signals signals_;
+  ParentWatch parent_;
+  Link link_;
+  HostOutput output_;
+  HostInput input_;
+  TimePoint now_ = monotonic_now();
+  std::unique_ptr<Session> session_;
+  std::optional<TimePoint> last_failure_;
+  bool finished_ = false;
+};
+
+Bridge::Bridge(const Options& options)
+    : options_(options),
+      log_(options.log),
+      loop_({.tls = options.endpoints.front().tls, .ca_file = options.ca_file}),
+      signals_(loop_, sink_),
+      parent_(loop_, sink_),
+      link_(loop_,
+            {.endpoints = options.endpoints,
+             .headers = options.headers,
+             .subprotocol = options.subprotocol,
+             .message_bytes_max = options.core.max_message,
+             .connect_timeout = options.core.connect_timeout},
+            sink_),
+      output_(loop_, STDOUT_FILENO, sink_),
+      input_(loop_, STDIN_FILENO, options.core.max_message, sink_),
+      session_(std::make_unique<Session>(options.core, random_seed(), now_)) {
+  log_.write(LogLevel::info, std::string("mcp-ws-shim ") + version + " for " +
+                                 options.core.endpoints.front() + ", pid " +
+                                 std::to_string(::getpid()));
+}
+
+void Bridge::run() {
+  turn();
+  while (!finished_) {
+    loop_.wake_at(session_->next_deadline());
+    loop_.turn();
+    turn();
+  }
+}
+
+/// One turn: the clock is read once; what carrying out an order brings forth is part of the turn.
+void Bridge::turn() {
+  now_ = monotonic_now();
+  Actions actions;
+  do {
+    try {
+      while (!inbox_.empty()) {
+        Event event = std::move(inbox_.front());
+        inbox_.pop_front();
+        session_->on_event(now_, event, actions);
+      }
+      session_->on_deadline(now_, actions);
+    } catch (const CheckFailed& failure) {
+      perform(actions);
+      start_afresh(failure);
+    }
+    perform(actions);
+  } while (!inbox_.empty() && !finished_);
+}
+
+void Bridge::perform(Actions& actions) {
+  for (Action& action : actions) {
+    std::visit([this](auto& order) { carry_out(order); }, action);
+    if (finished_) break;
+  }
+  actions.clear();
+  link_.flush();
+  output_.flush();
+}
+
+/// A failed check is our own fault, and the host's session must outlive it: everything pending is
+/// settled, and a new core goes on with what is known of the session. Twice in a minute is beyond
+/// mending.
+void Bridge::start_afresh(const CheckFailed& failure) {
+  log_.write(LogLevel::error, std::string("fault of our own, starting afresh: ") + failure.what());
+  if (last_failure_ && now_ - *last_failure_ < std::chrono::minutes(1)) throw failure;
+  last_failure_ = now_;
+  Actions actions;
+  Estate estate = session_->abandon(actions);
+  perform(actions);
+  session_ = std::make_unique<Session>(options_.core, random_seed(), now_, std::move(estate));
+}
+
+}  // namespace
+
+int run_bridge(const Options& options) {
+  throw_on_failed_check();
+  Bridge bridge(options);
+  bridge.run();
+  return 0;
+}
+
+}  // namespace shim

@@ -1,0 +1,54 @@
+#include "shim/io/descriptor.hpp"
+
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <string>
+
+namespace shim {
+
+Descriptor& Descriptor::operator=(Descriptor&& other) noexcept {
+  std::swap(fd_, other.fd_);
+  return *this;
+}
+
+Descriptor::~Descriptor() {
+  if (fd_ >= 0) ::close(fd_);
+}
+
+StandardStream::StandardStream(int fd, Direction direction) {
+  struct stat info {};
+  const bool known = ::fstat(fd, &info) == 0;
+  is_socket_ = known && S_ISSOCK(info.st_mode);
+  if (known && (S_ISFIFO(info.st_mode) || S_ISCHR(info.st_mode))) {
+    const std::string path = "/proc/self/fd/" + std::to_string(fd);
+    const int access = direction == Direction::in ? O_RDONLY : O_WRONLY;
+    fd_ = Descriptor(::open(path.c_str(), access | O_NONBLOCK | O_CLOEXEC | O_NOCTTY));
+    if (fd_) return;
+  }
+  fd_ = Descriptor(::fcntl(fd, F_DUPFD_CLOEXEC, 3));
+  if (is_socket_ || !fd_) return;
+  restore_flags_ = ::fcntl(fd, F_GETFL);
+  if (restore_flags_ >= 0 && (restore_flags_ & O_NONBLOCK) == 0 &&
+      ::fcntl(fd, F_SETFL, restore_flags_ | O_NONBLOCK) == 0) {
+    restore_fd_ = fd;
+  }
+}
+
+StandardStream::~StandardStream() {
+  if (restore_fd_ >= 0) ::fcntl(restore_fd_, F_SETFL, restore_flags_);
+}
+
+ssize_t StandardStream::read(std::span<char> into) const {
+  if (is_socket_) return ::recv(fd_.get(), into.data(), into.size(), MSG_DONTWAIT);
+  return ::read(fd_.get(), into.data(), into.size());
+}
+
+ssize_t StandardStream::write(std::string_view bytes) const {
+  if (is_socket_) return ::send(fd_.get(), bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+  return ::write(fd_.get(), bytes.data(), bytes.size());
+}
+
+}  // namespace shim

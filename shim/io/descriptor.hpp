@@ -1,0 +1,54 @@
+#pragma once
+
+#include <sys/types.h>
+
+#include <span>
+#include <string_view>
+#include <utility>
+
+namespace shim {
+
+/// Owns a file descriptor and closes it.
+class Descriptor {
+ public:
+  Descriptor() = default;
+  explicit Descriptor(int fd) : fd_(fd) {}
+  Descriptor(Descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+  Descriptor& operator=(Descriptor&& other) noexcept;
+  ~Descriptor();
+
+  [[nodiscard]] int get() const { return fd_; }
+  [[nodiscard]] explicit operator bool() const { return fd_ >= 0; }
+
+ private:
+  int fd_ = -1;
+};
+
+/// One of the standard streams, read or written without ever blocking and without a change that
+/// others could see: O_NONBLOCK belongs to the open file description, which we share with whoever
+/// else holds the stream (a terminal's shell, say). So a pipe or terminal is opened anew through
+/// /proc, and a socket is used with MSG_DONTWAIT. Only where neither works is the flag set on the
+/// shared description, and taken back by the destructor.
+class StandardStream {
+ public:
+  enum class Direction { in, out };
+
+  StandardStream(int fd, Direction direction);
+  ~StandardStream();
+  StandardStream(const StandardStream&) = delete;
+  StandardStream& operator=(const StandardStream&) = delete;
+
+  /// As read(2) and write(2): -1 with errno EAGAIN when it would block.
+  [[nodiscard]] ssize_t read(std::span<char> into) const;
+  [[nodiscard]] ssize_t write(std::string_view bytes) const;
+
+  [[nodiscard]] int fd() const { return fd_.get(); }
+
+ private:
+  Descriptor fd_;
+  bool is_socket_ = false;
+  int restore_fd_ = -1;  ///< shared description whose flags are to be restored
+  int restore_flags_ = 0;
+};
+
+}  // namespace shim

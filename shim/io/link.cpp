@@ -1,0 +1,147 @@
+#include "shim/io/link.hpp"
+
+#include <sys/epoll.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "shim/io/clock.hpp"
+
+namespace shim {
+namespace {
+
+// Room that libwebsockets wants before what it sends (LWS_PRE), generously.
+constexpr std::size_t send_prefix_bytes = 64;
+
+/// Shortest time an address gets before the next one is tried.
+constexpr Duration address_time_min = std::chrono::milliseconds(250);
+
+}  // namespace
+
+Link::Link(Loop& loop, Options options, std::function<void(Event)> sink)
+    : loop_(loop),
+      options_(std::move(options)),
+      sink_(std::move(sink)),
+      resolver_(loop),
+      send_buffer_(send_prefix_bytes + Loop::send_bytes_max),
+      address_timer_(::timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC)) {
+  loop_.watch(address_timer_.get(), EPOLLIN, [this](std::uint32_t) {
+    std::uint64_t expirations = 0;
+    [[maybe_unused]] const ssize_t ignored =
+        ::read(address_timer_.get(), &expirations, sizeof expirations);
+    if (!addresses_.empty()) try_next_address();
+  });
+}
+
+Link::~Link() {
+  for (const auto& connection : connections_) connection->close(false);
+  loop_.unwatch(address_timer_.get());
+}
+
+void Link::open(Epoch epoch, std::size_t endpoint, TimePoint now) {
+  close_connection(false);
+  epoch_ = epoch;
+  endpoint_ = endpoint;
+  give_up_at_ = now + options_.connect_timeout;
+  const Url& url = options_.endpoints[endpoint_];
+  if (!url.unix_path.empty() || is_numeric_address(url.host)) {
+    addresses_ = {url.host};
+    try_next_address();
+  } else {
+    resolver_.lookup(url.host, [this](const Resolver::Result& result) { resolved(result); });
+  }
+}
+
+void Link::resolved(const Resolver::Result& result) {
+  if (result.addresses.empty()) {
+    connection_lost({.cause = Cause::lookup_failed,
+                     .detail = "looking up " + options_.endpoints[endpoint_].host + ": " +
+                               result.error},
+                    false);
+    return;
+  }
+  addresses_.assign(result.addresses.rbegin(), result.addresses.rend());
+  try_next_address();
+}
+
+/// Gives the next address its share of the time that is left.
+void Link::try_next_address() {
+  if (connection_ != nullptr) connection_->close(false);
+  std::erase_if(connections_, [](const auto& dead) { return dead->is_finished(); });
+  const std::string address = std::move(addresses_.back());
+  addresses_.pop_back();
+  if (!addresses_.empty()) {
+    const Duration left = give_up_at_ - monotonic_now();
+    arm_address_timer(
+        std::max<Duration>(left / static_cast<Duration::rep>(addresses_.size() + 1), address_time_min));
+  }
+  connections_.push_back(std::make_unique<Connection>(
+      epoch_, options_.message_bytes_max,
+      Connection::Services{
+          .loop = loop_,
+          .masks = masks_,
+          .send_buffer = send_buffer_,
+          .sink =
+              [this](Event event) {
+                // Whoever got as far as to open needs no competitor.
+                if (std::holds_alternative<event::LinkOpened>(event)) addresses_.clear();
+                sink_(std::move(event));
+              },
+          .lost = [this](Loss loss, bool before_tcp) { connection_lost(std::move(loss), before_tcp); },
+      }));
+  connection_ = connections_.back().get();
+  connection_->start({.url = options_.endpoints[endpoint_],
+                      .address = address,
+                      .headers = options_.headers,
+                      .subprotocol = options_.subprotocol});
+}
+
+void Link::arm_address_timer(Duration wait) {
+  itimerspec spec{};
+  spec.it_value.tv_sec = static_cast<time_t>(wait / std::chrono::seconds(1));
+  spec.it_value.tv_nsec = static_cast<long>((wait % std::chrono::seconds(1)).count());
+  ::timerfd_settime(address_timer_.get(), 0, &spec, nullptr);
+}
+
+void Link::connection_lost(Loss loss, bool before_tcp) {
+  connection_ = nullptr;
+  if (before_tcp && !addresses_.empty()) {
+    arm_address_timer(Duration(1));  // from the loop: this may be inside one of its callbacks
+    return;
+  }
+  addresses_.clear();
+  sink_(event::LinkLost{epoch_, std::move(loss)});
+}
+
+void Link::close_connection(bool politely) {
+  resolver_.cancel();
+  addresses_.clear();
+  if (connection_ != nullptr) connection_->close(politely);
+  connection_ = nullptr;
+  epoch_ = 0;
+  std::erase_if(connections_, [](const auto& dead) { return dead->is_finished(); });
+}
+
+void Link::close(Epoch epoch, bool politely) {
+  if (is_current(epoch)) close_connection(politely);
+}
+
+void Link::ping(Epoch epoch) {
+  if (is_current(epoch) && connection_ != nullptr) connection_->ping();
+}
+
+void Link::write(Epoch epoch, std::string text) {
+  if (is_current(epoch) && connection_ != nullptr) connection_->write(std::move(text));
+}
+
+void Link::pause(Epoch epoch, bool paused) {
+  if (is_current(epoch) && connection_ != nullptr) connection_->pause(paused);
+}
+
+void Link::flush() {
+  if (connection_ != nullptr) connection_->flush();
+}
+
+}  // namespace shim

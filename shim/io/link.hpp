@@ -1,0 +1,76 @@
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <list>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "common/url.hpp"
+#include "shim/core/event.hpp"
+#include "shim/io/connection.hpp"
+#include "shim/io/descriptor.hpp"
+#include "shim/io/loop.hpp"
+#include "shim/io/resolver.hpp"
+#include "shim/io/ws_frame.hpp"
+
+namespace shim {
+
+/// The backend's side: carries out OpenLink, WriteLink and the rest, and reports what happens as link
+/// events stamped with the epoch the link was born with. One link at a time; what an abandoned one
+/// still does is kept from the core. A name with several addresses is one link: they are tried one
+/// after the other within the connect timeout.
+class Link {
+ public:
+  struct Options {
+    std::vector<Url> endpoints;
+    std::vector<std::pair<std::string, std::string>> headers;  ///< name, value; already checked
+    std::string subprotocol;                                   ///< empty: offer none
+    std::size_t message_bytes_max = 0;
+    Duration connect_timeout{};
+  };
+
+  Link(Loop& loop, Options options, std::function<void(Event)> sink);
+  ~Link();
+  Link(const Link&) = delete;
+  Link& operator=(const Link&) = delete;
+
+  // The actions; one for another epoch than the present does nothing.
+  void open(Epoch epoch, std::size_t endpoint, TimePoint now);
+  void close(Epoch epoch, bool politely);
+  void ping(Epoch epoch);
+  void write(Epoch epoch, std::string text);  ///< sent by flush()
+  void pause(Epoch epoch, bool paused);
+
+  /// Sends what write() took, as far as the socket takes it; the loop does the rest.
+  void flush();
+
+ private:
+  void resolved(const Resolver::Result& result);
+  void try_next_address();
+  void arm_address_timer(Duration wait);
+  void connection_lost(Loss loss, bool before_tcp);
+  void close_connection(bool politely);
+  [[nodiscard]] bool is_current(Epoch epoch) const { return epoch == epoch_; }
+
+  Loop& loop_;
+  Options options_;
+  std::function<void(Event)> sink_;
+  Resolver resolver_;
+  MaskSource masks_;
+  std::vector<unsigned char> send_buffer_;
+  Descriptor address_timer_;
+
+  // The present link; epoch 0 is none.
+  Epoch epoch_ = 0;
+  std::size_t endpoint_ = 0;
+  std::vector<std::string> addresses_;  ///< still to be tried, the next one last
+  TimePoint give_up_at_;                ///< when the core will end the whole attempt
+  Connection* connection_ = nullptr;
+
+  std::list<std::unique_ptr<Connection>> connections_;  ///< the present one, and dying ones
+};
+
+}  // namespace shim

@@ -1,0 +1,110 @@
+#include "shim/io/log.hpp"
+
+#include <spdlog/logger.h>
+#include <spdlog/pattern_formatter.h>
+#include <spdlog/sinks/base_sink.h>
+#include <spdlog/sinks/rotating_file_sink.h>
+#include <unistd.h>
+
+#include <cstdint>
+#include <mutex>
+#include <stdexcept>
+#include <string_view>
+#include <utility>
+
+#include "shim/io/descriptor.hpp"
+
+namespace shim {
+namespace {
+
+/// Writes each line with one write() that never waits.
+class StderrSink final : public spdlog::sinks::base_sink<spdlog::details::null_mutex> {
+ protected:
+  void sink_it_(const spdlog::details::log_msg& message) override {
+    spdlog::memory_buf_t line;
+    if (lost_ > 0) {
+      const std::string note = "mcp-ws-shim: " + std::to_string(lost_) + " log lines were lost\n";
+      line.append(note.data(), note.data() + note.size());
+    }
+    formatter_->format(message, line);
+    // A pipe takes up to PIPE_BUF (4096) bytes whole or not at all; our lines are shorter.
+    if (stream_.write({line.data(), line.size()}) < 0) {
+      ++lost_;
+    } else {
+      lost_ = 0;
+    }
+  }
+  void flush_() override {}
+
+ private:
+  StandardStream stream_{STDERR_FILENO, StandardStream::Direction::out};
+  std::uint64_t lost_ = 0;
+};
+
+spdlog::level::level_enum to_spdlog(LogLevel level) {
+  switch (level) {
+    case LogLevel::trace: return spdlog::level::trace;
+    case LogLevel::debug: return spdlog::level::debug;
+    case LogLevel::info: return spdlog::level::info;
+    case LogLevel::warn: return spdlog::level::warn;
+    case LogLevel::error: return spdlog::level::err;
+  }
+  return spdlog::level::off;
+}
+
+/// Padded to one width, so that messages line up.
+std::string_view label(LogLevel level) {
+  switch (level) {
+    case LogLevel::trace: return "trace ";
+    case LogLevel::debug: return "debug ";
+    case LogLevel::info: return "info  ";
+    case LogLevel::warn: return "warn  ";
+    case LogLevel::error: return "error ";
+  }
+  return "";
+}
+
+std::shared_ptr<spdlog::sinks::sink> make_sink(const std::string& file) {
+  std::shared_ptr<spdlog::sinks::sink> sink;
+  if (file.empty()) {
+    sink = std::make_shared<StderrSink>();
+  } else {
+    // spdlog counts the rotated files, not the one in use.
+    sink = std::make_shared<spdlog::sinks::rotating_file_sink_st>(file, Log::file_bytes_max,
+                                                                  Log::files_max - 1);
+  }
+  sink->set_formatter(std::make_unique<spdlog::pattern_formatter>(
+      "%Y-%m-%dT%H:%M:%S.%eZ %v", spdlog::pattern_time_type::utc));
+  return sink;
+}
+
+}  // namespace
+
+Log::Log(const Options& options) : options_(options) {
+  try {
+    logger_ = std::make_unique<spdlog::logger>("mcp-ws-shim", make_sink(options_.file));
+  } catch (const spdlog::spdlog_ex&) {
+    throw std::runtime_error("--log-file: cannot open " + options_.file + " for writing");
+  }
+  logger_->set_level(options_.off ? spdlog::level::off : to_spdlog(options_.level));
+  logger_->flush_on(spdlog::level::trace);
+  logger_->set_error_handler([](const std::string&) {});  // a full disk must not stop the bridge
+}
+
+Log::~Log() = default;
+
+void Log::write(LogLevel level, const std::string& text) {
+  if (!logger_->should_log(to_spdlog(level))) return;
+  logger_->log(to_spdlog(level), std::string(label(level)) + text);
+}
+
+void Log::reopen() {
+  if (options_.file.empty()) return;
+  try {
+    logger_->sinks().assign(1, make_sink(options_.file));
+  } catch (const spdlog::spdlog_ex&) {
+    write(LogLevel::warn, "the log file could not be opened anew; going on with the old one");
+  }
+}
+
+}  // namespace shim

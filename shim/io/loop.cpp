@@ -1,0 +1,153 @@
+#include "shim/io/loop.hpp"
+
+#include <fcntl.h>
+#include <libwebsockets.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <stdexcept>
+
+namespace shim {
+namespace {
+
+// A wsi that is closing may linger for seconds; attempts are at least one second apart.
+constexpr unsigned descriptors_max = 64;
+constexpr unsigned receive_bytes = 64 << 10;
+
+/// The one callback of the one protocol; libwebsockets gives us no place for a closure.
+int on_lws(lws* connection, lws_callback_reasons reason, void* user, void* in, std::size_t length) {
+  switch (reason) {
+    case LWS_CALLBACK_RAW_RX_FILE:
+      static_cast<Loop*>(lws_context_user(lws_get_context(connection)))->dispatch();
+      return 0;
+    case LWS_CALLBACK_OPENSSL_PERFORM_SERVER_CERT_VERIFICATION: {
+      // Here `user` is OpenSSL's verification context instead of ours, and `length` its verdict.
+      auto* handler = static_cast<ConnectionHandler*>(lws_wsi_user(connection));
+      if (handler == nullptr) return 0;
+      return handler->on_connection(connection, reason, user, length);
+    }
+    default: break;
+  }
+  if (user == nullptr) return 0;
+  return static_cast<ConnectionHandler*>(user)->on_connection(connection, reason, in, length);
+}
+
+constexpr std::array<lws_protocols, 2> protocols{{
+    {"mcp-ws-shim", on_lws, 0, receive_bytes, 0, nullptr, Loop::send_bytes_max + 64},
+    {nullptr, nullptr, 0, 0, 0, nullptr, 0},
+}};
+
+// Without this libwebsockets pings and hangs up by its own rules; liveness is the core's.
+constexpr lws_retry_bo_t no_policy{};
+
+[[noreturn]] void refuse(const char* what) {
+  throw std::runtime_error(std::string("this system refuses ") + what);
+}
+
+}  // namespace
+
+Loop::Loop(const Config& config)
+    : epoll_(::epoll_create1(EPOLL_CLOEXEC)),
+      timer_(::timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC)),
+      always_ready_(::eventfd(1, EFD_NONBLOCK | EFD_CLOEXEC)) {
+  if (!epoll_ || !timer_ || !always_ready_) refuse("an epoll set, a timer or an event descriptor");
+  lws_set_log_level(0, nullptr);
+
+  const auto limit = std::chrono::duration_cast<std::chrono::seconds>(config.connect_limit).count();
+  lws_context_creation_info info{};
+  info.port = CONTEXT_PORT_NO_LISTEN;
+  info.protocols = protocols.data();
+  info.user = this;
+  info.fd_limit_per_thread = descriptors_max;  // else sized by RLIMIT_NOFILE, up to gigabytes
+  info.max_http_header_pool = 8;
+  info.pt_serv_buf_size = receive_bytes;
+  info.timeout_secs = static_cast<unsigned>(limit);
+  info.connect_timeout_secs = static_cast<unsigned>(limit);
+  info.retry_and_idle_policy = &no_policy;
+  info.gid = static_cast<gid_t>(-1);
+  info.uid = static_cast<uid_t>(-1);
+  if (config.tls) {
+    info.options |= LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT;
+    if (!config.ca_file.empty()) {
+      info.client_ssl_ca_filepath = config.ca_file.c_str();
+      info.options |= LWS_SERVER_OPTION_DISABLE_OS_CA_CERTS;
+    }
+  }
+  context_ = lws_create_context(&info);
+  if (context_ == nullptr) {
+    refuse(config.ca_file.empty() ? "a libwebsockets context"
+                                  : "a TLS context; is the --ca-file a PEM certificate file?");
+  }
+  lws_sock_file_fd_type epoll_fd{};
+  epoll_fd.filefd = ::fcntl(epoll_.get(), F_DUPFD_CLOEXEC, 3);  // libwebsockets closes what it adopts
+  if (lws_adopt_descriptor_vhost(lws_get_vhost_by_name(context_, "default"),
+                                 LWS_ADOPT_RAW_FILE_DESC, epoll_fd, protocols[0].name,
+                                 nullptr) == nullptr) {
+    lws_context_destroy(context_);
+    refuse("to poll an epoll set");
+  }
+  watch(timer_.get(), EPOLLIN, [this](std::uint32_t) {
+    std::uint64_t expirations = 0;
+    while (::read(timer_.get(), &expirations, sizeof expirations) > 0) {
+    }
+    deadline_.reset();
+  });
+}
+
+Loop::~Loop() { lws_context_destroy(context_); }
+
+void Loop::turn() { lws_service(context_, 0); }
+
+void Loop::watch(int fd, std::uint32_t events, Handler handler) {
+  const bool known = handlers_.contains(fd);
+  handlers_[fd] = std::move(handler);
+  epoll_event event{};
+  event.events = events;
+  event.data.fd = fd;
+  if (::epoll_ctl(epoll_.get(), known ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, fd, &event) == 0) return;
+  if (errno == EPERM) {
+    // A regular file or /dev/null. One such stream at a time is all we ever have to serve.
+    const bool wanted = (events & (EPOLLIN | EPOLLOUT)) != 0;
+    event.events = EPOLLIN;
+    ::epoll_ctl(epoll_.get(), wanted ? EPOLL_CTL_ADD : EPOLL_CTL_DEL, always_ready_.get(), &event);
+  }
+}
+
+void Loop::unwatch(int fd) {
+  if (handlers_.erase(fd) == 0) return;
+  if (::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, fd, nullptr) != 0 && errno == EPERM) {
+    ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, always_ready_.get(), nullptr);
+  }
+}
+
+void Loop::wake_at(std::optional<TimePoint> deadline) {
+  if (deadline == deadline_) return;
+  deadline_ = deadline;
+  itimerspec spec{};
+  if (deadline) {
+    // A time of zero would disarm the timer.
+    const auto since_boot = std::max(deadline->time_since_epoch(), Duration(1));
+    spec.it_value.tv_sec = static_cast<time_t>(since_boot / std::chrono::seconds(1));
+    spec.it_value.tv_nsec = static_cast<long>((since_boot % std::chrono::seconds(1)).count());
+  }
+  ::timerfd_settime(timer_.get(), TFD_TIMER_ABSTIME, &spec, nullptr);
+}
+
+void Loop::dispatch() {
+  std::array<epoll_event, 16> ready{};
+  const int count = ::epoll_wait(epoll_.get(), ready.data(), static_cast<int>(ready.size()), 0);
+  for (int i = 0; i < count; ++i) {
+    const epoll_event& event = ready[static_cast<std::size_t>(i)];
+    const auto found = handlers_.find(event.data.fd);
+    if (found == handlers_.end()) continue;  // unwatched by a handler before it in this turn
+    const Handler handler = found->second;   // a copy: the handler may unwatch itself
+    handler(event.events);
+  }
+}
+
+}  // namespace shim

@@ -1,0 +1,78 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+
+#include "common/time.hpp"
+#include "shim/io/descriptor.hpp"
+
+struct lws;
+struct lws_context;
+
+namespace shim {
+
+/// What libwebsockets says about one client connection, which carries a pointer to its handler as
+/// user data.
+class ConnectionHandler {
+ public:
+  /// `reason` is an enum lws_callback_reasons; the result goes back to libwebsockets.
+  virtual int on_connection(lws* connection, int reason, void* in, std::size_t length) = 0;
+
+ protected:
+  ~ConnectionHandler() = default;
+};
+
+/// The event loop: libwebsockets' own, which serves its sockets, with everything of ours in one
+/// epoll set that it polls as a single descriptor. So none of libwebsockets' ways with adopted files
+/// (flags changed, requests for writability lost, POLLERR ignored) touch our descriptors.
+class Loop {
+ public:
+  /// Largest piece handed to libwebsockets at once for sending.
+  static constexpr std::size_t send_bytes_max = std::size_t{128} << 10U;
+
+  struct Config {
+    bool tls = false;      ///< whether any endpoint needs it; it costs memory and start-up time
+    std::string ca_file{};   ///< PEM; empty: the system's store
+    /// libwebsockets' own limit for each step of connecting; it must be beyond the core's, whose
+    /// timers decide.
+    Duration connect_limit = std::chrono::hours(1);
+  };
+
+  using Handler = std::function<void(std::uint32_t epoll_events)>;
+
+  /// Throws std::runtime_error if the system refuses what is needed.
+  explicit Loop(const Config& config);
+  ~Loop();
+  Loop(const Loop&) = delete;
+  Loop& operator=(const Loop&) = delete;
+
+  /// Waits until something has happened and lets the handlers see it.
+  void turn();
+
+  /// Calls `handler` whenever `fd` is ready for `events` (epoll flags, level-triggered). A file that
+  /// epoll does not take is always ready. Watching again replaces events and handler.
+  void watch(int fd, std::uint32_t events, Handler handler);
+  void unwatch(int fd);
+
+  /// Makes turn() return at this time at the latest.
+  void wake_at(std::optional<TimePoint> deadline);
+
+  [[nodiscard]] lws_context* context() const { return context_; }
+
+  /// For the callback that libwebsockets calls.
+  void dispatch();
+
+ private:
+  lws_context* context_ = nullptr;
+  Descriptor epoll_;
+  Descriptor timer_;
+  Descriptor always_ready_;  ///< stands in for files that epoll does not take
+  std::optional<TimePoint> deadline_;
+  std::map<int, Handler> handlers_;
+};
+
+}  // namespace shim

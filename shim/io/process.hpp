@@ -1,0 +1,43 @@
+#pragma once
+
+#include <functional>
+
+#include "shim/core/event.hpp"
+#include "shim/io/descriptor.hpp"
+#include "shim/io/loop.hpp"
+
+namespace shim {
+
+/// SIGTERM and SIGINT as StopRequested, SIGHUP as ReconnectRequested. A second SIGTERM or SIGINT ends
+/// the process in the signal handler, whatever the loop is doing. SIGPIPE is ignored. At most one
+/// object at a time.
+class Signals {
+ public:
+  Signals(Loop& loop, std::function<void(Event)> sink);
+  ~Signals();
+  Signals(const Signals&) = delete;
+  Signals& operator=(const Signals&) = delete;
+
+ private:
+  void on_wake();
+
+  Loop& loop_;
+  std::function<void(Event)> sink_;
+  Descriptor wake_;
+};
+
+/// The death of the parent process as HostGone, even while others keep our pipes open. Uses a pidfd
+/// (Linux 5.3); where there is none, asks for the parent's pid once a second.
+class ParentWatch {
+ public:
+  ParentWatch(Loop& loop, std::function<void(Event)> sink);
+  ~ParentWatch();
+  ParentWatch(const ParentWatch&) = delete;
+  ParentWatch& operator=(const ParentWatch&) = delete;
+
+ private:
+  Loop& loop_;
+  Descriptor parent_;  ///< a pidfd, or a timer
+};
+
+}  // namespace shim
