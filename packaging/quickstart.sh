@@ -39,11 +39,23 @@ shim_pid=
 backend_pid=
 log_lines_shown=0
 
+# ended PID SECONDS: waits for the end of a process.
+ended() {
+  local tries
+  for ((tries = 0; tries < $2 * 20; tries++)); do
+    kill -0 "$1" 2>/dev/null || return 0
+    sleep 0.05
+  done
+  return 1
+}
+
 cleanup() {
   local status=$? pid
   trap - EXIT
   for pid in $shim_pid $backend_pid; do
-    kill -KILL "$pid" 2>/dev/null || true
+    kill -TERM "$pid" 2>/dev/null || continue
+    ended "$pid" 2 || kill -KILL "$pid" 2>/dev/null || continue
+    ended "$pid" 2 || true
   done
   rm -rf "$work"
   exit "$status"
@@ -78,6 +90,7 @@ start_backend() {
   # The backend must not hold the pipes (descriptors 3 and 4), or the shim never sees their end.
   "$backend" --port "$1" </dev/null >"$work/backend.out" 2>"$work/backend.log" 3>&- 4<&- &
   backend_pid=$!
+  disown "$backend_pid" # or bash remarks on its violent death
   for ((tries = 0; tries < 100; tries++)); do
     port="$(sed -n 's/^listening \([0-9][0-9]*\)$/\1/p' "$work/backend.out")"
     [[ -z "$port" ]] || return 0
@@ -95,7 +108,7 @@ send() {
 
 # Shows one line of the shim's stdout, which read has left in `reply`.
 show_reply() {
-  if ((${#reply} > 220)); then
+  if ((${#reply} > 440)); then
     printf '  IDE  <-  %s ... (%d bytes)\n' "${reply:0:200}" "${#reply}"
   else
     printf '  IDE  <-  %s\n' "$reply"
@@ -172,8 +185,7 @@ say "It starts a call that takes a minute. While that runs, the backend is kille
 send '{"jsonrpc":"2.0","id":6,"method":"tools/call","params":{"name":"sleep","arguments":{"ms":60000}}}'
 sleep 0.5
 kill -KILL "$backend_pid"
-# In braces, so that bash's own remark about the killed process goes nowhere.
-{ wait "$backend_pid" || true; } 2>/dev/null
+ended "$backend_pid" 5 || fail "the backend did not die"
 echo "  process $backend_pid is dead"
 backend_pid=
 
@@ -206,11 +218,7 @@ expect '"text":"1"'
 
 say "The IDE closes the shim's stdin. Only now does the shim end."
 exec 3>&-
-for ((tries = 0; tries < 50; tries++)); do
-  kill -0 "$shim_pid" 2>/dev/null || break
-  sleep 0.1
-done
-! kill -0 "$shim_pid" 2>/dev/null || fail "the shim did not end within 5 s after its stdin was closed"
+ended "$shim_pid" 5 || fail "the shim did not end within 5 s after its stdin was closed"
 shim_status=0
 wait "$shim_pid" || shim_status=$?
 shim_pid=

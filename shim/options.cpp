@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
+#include <charconv>
 #include <cstdio>
 #include <functional>
 #include <string_view>
@@ -75,6 +76,21 @@ class Flags {
           if (*value < least || *value > most)
             return "must be from " + format_size(least) + " to " + format_size(most);
           target = *value;
+          return {};
+        });
+  }
+
+  void count(const std::string& flag, std::size_t& target, std::size_t least, std::size_t most,
+             const std::string& help) {
+    add(flag, "N", help + " [" + std::to_string(target) + "]",
+        [&target, least, most](const std::string& text) -> std::string {
+          std::size_t value = 0;
+          const char* const end = text.data() + text.size();
+          const auto [rest, error] = std::from_chars(text.data(), end, value);
+          if (error != std::errc() || rest != end) return "must be a whole number";
+          if (value < least || value > most)
+            return "must be from " + std::to_string(least) + " to " + std::to_string(most);
+          target = value;
           return {};
         });
   }
@@ -183,7 +199,7 @@ void add_message_flags(Flags& flags, Options& options) {
   Settings& core = options.core;
   flags.duration("--queue-timeout", core.queue_timeout, 0s, 24h,
                  "longest wait of a request that cannot be sent; 0: no limit");
-  flags.size("--queue-max", core.queue_max, 1, 1'000'000, "messages waiting for the backend at most");
+  flags.count("--queue-max", core.queue_max, 1, 1'000'000, "messages waiting for the backend at most");
   flags.size("--queue-bytes", core.queue_bytes, 1024, std::size_t{1} << 30U,
              "bytes waiting in either direction at most");
   flags.size("--max-message", core.max_message, 1024, std::size_t{1} << 30U,

@@ -17,6 +17,7 @@
 #include "shim/io/link.hpp"
 #include "shim/io/log.hpp"
 #include "shim/io/loop.hpp"
+#include "shim/io/memory.hpp"
 #include "shim/io/process.hpp"
 #include "shim/io/stdio.hpp"
 #include "shim/version.hpp"
@@ -149,6 +150,7 @@ void Bridge::start_afresh(const CheckFailed& failure) {
 }  // namespace
 
 int run_bridge(const Options& options) {
+  return_memory_early();
   throw_on_failed_check();
   Bridge bridge(options);
   bridge.run();

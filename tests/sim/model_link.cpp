@@ -201,7 +201,7 @@ bool Model::take_restore(const std::string& method, std::string_view params) {
 void Model::traffic_may_flow(const std::string& text) {
   using Stage = Watch::Stage;
   if (watch_.stage == Stage::traffic) return;
-  if (watch_.stage == Stage::before && !legacy_.version.empty() && watch_.last_seq == 0) {
+  if (watch_.stage == Stage::before && !legacy_.version.empty()) {
     fail("sent before the session was resumed: " + text);
   }
   if (watch_.stage == Stage::initialize && !watch_.own_answered) {
