@@ -126,7 +126,11 @@ void Connection::pause(bool paused) {
 
 void Connection::flush() {
   if (wsi_ == nullptr || !open_) return;
-  while ((ping_wanted_ || !outgoing_.empty()) && lws_partial_buffered(wsi_) == 0) {
+  // A peer that reads as fast as we write must not keep the loop from everything else.
+  constexpr int pieces_max = 16;
+  for (int pieces = 0; pieces < pieces_max && (ping_wanted_ || !outgoing_.empty()) &&
+                       lws_partial_buffered(wsi_) == 0;
+       ++pieces) {
     const Filled filled = fill_send_buffer();
     if (!send(filled.bytes)) return;
     if (filled.payload > 0 && !silent_) services_.sink(event::LinkWritten{epoch_, filled.payload});
