@@ -99,7 +99,7 @@ void Connection::close(bool politely) {
   unwatch_tcp();
   if (wsi_ == nullptr) return;
   if (politely && open_) {
-    flush();
+    send_some();
     if (wsi_ != nullptr && outgoing_.empty() && lws_partial_buffered(wsi_) == 0) {
       constexpr std::string_view normal_closure("\x03\xe8", 2);  // 1000, RFC 6455 § 7.4.1
       [[maybe_unused]] const bool sent =
@@ -125,6 +125,13 @@ void Connection::pause(bool paused) {
 }
 
 void Connection::flush() {
+  // Once we have asked libwebsockets for our turn we wait for it: it serves its own pongs first, and
+  // they would starve if we wrote whenever the socket has room.
+  if (!waiting_for_turn_) send_some();
+}
+
+void Connection::send_some() {
+  waiting_for_turn_ = false;
   if (wsi_ == nullptr || !open_) return;
   // A peer that reads as fast as we write must not keep the loop from everything else.
   constexpr int pieces_max = 16;
@@ -135,7 +142,10 @@ void Connection::flush() {
     if (!send(filled.bytes)) return;
     if (filled.payload > 0 && !silent_) services_.sink(event::LinkWritten{epoch_, filled.payload});
   }
-  if (ping_wanted_ || !outgoing_.empty()) lws_callback_on_writable(wsi_);
+  if (ping_wanted_ || !outgoing_.empty() || lws_partial_buffered(wsi_) != 0) {
+    waiting_for_turn_ = true;
+    lws_callback_on_writable(wsi_);
+  }
 }
 
 /// Frames as much as fits, small messages together, large ones in pieces: each piece is a frame of
@@ -224,7 +234,7 @@ int Connection::on_connection(lws* wsi, int reason, void* in, std::size_t length
       if (!silent_ && std::string_view(static_cast<const char*>(in), length) == ping_payload(epoch_))
         services_.sink(event::LinkPong{epoch_});
       return 0;
-    case LWS_CALLBACK_CLIENT_WRITEABLE: flush(); return 0;
+    case LWS_CALLBACK_CLIENT_WRITEABLE: send_some(); return 0;
     case LWS_CALLBACK_WS_PEER_INITIATED_CLOSE:
       note_close_frame(static_cast<const unsigned char*>(in), length);
       report_lost();

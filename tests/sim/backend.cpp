@@ -111,6 +111,10 @@ void Backend::request(Epoch connection, std::string_view text, const Json& messa
   Duration time = world_.random().between(most / 5, most);
   if (method == "tools/call" && call_time_) time = *call_time_;
   std::string answer = answer_to(*from, text, message);
+  if (const auto raw = raw_.find(method); raw != raw_.end()) {
+    answer = raw->second;
+    answer.replace(answer.find("ID"), 2, id);
+  }
   if (method != "initialize" && world_.chance(faults.error)) answer = error_of(id, -32050, seq);
   if (world_.chance(faults.late)) time += world_.random().between(Duration(0), Duration(30s));
   const std::string_view token = raw_member(raw_member(text, "params", "_meta"), "progressToken");
@@ -127,9 +131,6 @@ std::string Backend::answer_to(Connection& connection, std::string_view text, co
   const std::string method = string_at(message, "method");
   const std::string_view id = raw_member(text, "id");
   const std::uint64_t seq = number_at(message, "params", "seq");
-  if (const auto ready = results_.find(method); ready != results_.end()) {
-    return result_of(id, ready->second, seq);
-  }
   if (method == "initialize") {
     connection.greeted = true;
     connection.initialized = false;
@@ -225,13 +226,16 @@ void Backend::send_faulty(Epoch connection, const std::string& answer) {
 /// A valid answer, perhaps spelled in an unusual way.
 void Backend::send_dressed(Epoch connection, std::string answer) {
   const BackendFaults& faults = world_.plan().backend;
+  if (world_.chance(faults.half_emoji) && answer.ends_with("}}")) {
+    answer.insert(answer.size() - 2, R"(,"cut":"\ud83d")");
+  }
   if (world_.chance(faults.pretty)) {
     answer.insert(1, "\r\n  ");
     answer.insert(answer.size() - 1, "\n");
     answer += "\n";
   }
   if (world_.chance(faults.batch)) {
-    answer = R"([{"jsonrpc":"2.0","method":"notifications/roots"},)" + answer + ", 17]";
+    answer.insert(0, R"([{"jsonrpc":"2.0","method":"notifications/roots"},)").append(", 17]");
   }
   send(connection, std::move(answer));
 }

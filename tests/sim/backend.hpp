@@ -47,8 +47,8 @@ class Backend {
   void set_call_time(Duration time) { call_time_ = time; }
   /// Each answer to a tools/call is sent this often.
   void set_copies(unsigned copies) { copies_ = copies; }
-  /// Replaces the result of the next answers to this method (raw JSON).
-  void set_result(std::string method, std::string result) { results_[std::move(method)] = std::move(result); }
+  /// What is answered to this method from now on, with the request's id in the place of `ID`.
+  void set_raw(std::string method, std::string text) { raw_[std::move(method)] = std::move(text); }
   [[nodiscard]] std::uint64_t received(std::string_view method) const;
   [[nodiscard]] Epoch connection() const { return connections_.empty() ? 0 : connections_.rbegin()->first; }
   [[nodiscard]] std::string level() const;
@@ -90,7 +90,7 @@ class Backend {
   std::vector<Held> held_;
   std::optional<Duration> call_time_;
   unsigned copies_ = 1;
-  std::map<std::string, std::string> results_;
+  std::map<std::string, std::string> raw_;
   std::map<std::string, std::uint64_t, std::less<>> received_;
   std::uint64_t answers_from_host_ = 0;
 };

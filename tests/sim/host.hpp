@@ -45,6 +45,7 @@ class Host {
   void say(const std::string& line, const char* ending = "\n");
   /// Closes its end of our stdin, once all was read.
   void close();
+  [[nodiscard]] bool is_closed() const { return closed_; }
 
   void answer_requests(bool answers) { answers_ = answers; }
   /// Takes one line per so much time; zero: as they come.

@@ -36,8 +36,7 @@ void Host::act_once() {
   if (world_.chance(habits.invalid)) return say_rubbish();
   if (world_.chance(habits.blank)) say(world_.random().chance(0.5) ? "" : " \t ", "\r\n");
   if (world_.chance(habits.ping)) {
-    say(R"({"jsonrpc":"2.0","id":)" + new_id() + R"(,"method":"ping"})");
-    if (world_.plan().settings.protocol == shim::Protocol::jsonrpc) return;
+    request("ping");
   }
   if (state_ == State::silent) {
     greet();

@@ -45,7 +45,23 @@ std::size_t skip_value(std::string_view text, std::size_t at) {
   return at;
 }
 
+bool is_surrogate(std::string_view escape) {
+  return escape.size() == 6 && escape.starts_with("\\u") && (escape[2] == 'd' || escape[2] == 'D') &&
+         std::string_view("89abcdefABCDEF").find(escape[3]) != std::string_view::npos;
+}
+
 }  // namespace
+
+Json parse(std::string_view text) {
+  if (text.find("\\ud") == std::string_view::npos && text.find("\\uD") == std::string_view::npos) {
+    return Json::parse(text, nullptr, false);
+  }
+  std::string mild(text);
+  for (std::size_t at = mild.find('\\'); at != std::string::npos; at = mild.find('\\', at + 2)) {
+    if (is_surrogate(std::string_view(mild).substr(at, 6))) mild.replace(at, 6, "\\ufffd");
+  }
+  return Json::parse(mild, nullptr, false);
+}
 
 std::vector<Member> members(std::string_view object) {
   std::vector<Member> found;

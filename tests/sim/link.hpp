@@ -42,6 +42,8 @@ class Link {
   void stall(Duration span);
   /// Ends what was stalled.
   void heal();
+  /// Whether there is a connection on which nothing comes.
+  [[nodiscard]] bool is_stuck() const { return stage_ == Stage::open && !flows(); }
   [[nodiscard]] bool is_open() const { return stage_ == Stage::open; }
   [[nodiscard]] std::uint64_t attempts() const { return attempts_; }
   [[nodiscard]] TimePoint last_attempt() const { return last_attempt_; }

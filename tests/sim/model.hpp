@@ -64,7 +64,10 @@ class Model {
   void link_opened(Epoch epoch);
   void link_lost(Epoch epoch);
   void link_message(Epoch epoch, std::string_view text);
-  void core_replaced() { replaced_in_turn_ = turn_; }
+  void core_replaced() {
+    replaced_in_turn_ = turn_;
+    last_attempt_.reset();  // a new core knows of none
+  }
 
   // Orders the core gives in this turn.
   void open_link(Epoch epoch);
@@ -82,6 +85,9 @@ class Model {
 
   // For the scenarios and the end of a run.
   [[nodiscard]] const Ask* ask(std::uint64_t seq) const;
+  /// The protocol version of the session, empty if there is none.
+  [[nodiscard]] std::string version() const { return parse(legacy_.version).is_string() ? parse(legacy_.version).get<std::string>() : ""; }
+  [[nodiscard]] std::uint64_t asked_count() const { return asks_.size(); }
   [[nodiscard]] std::size_t open_asks() const { return open_.size(); }
   [[nodiscard]] std::string open_list() const;
   [[nodiscard]] std::uint64_t executions(std::uint64_t call) const;
@@ -95,6 +101,7 @@ class Model {
     std::string id;  ///< raw
     bool or_null = false;
     int code = 0;  ///< of the error; 0: the empty result of a ping
+    bool optional = false;
     bool met = false;
   };
   /// What the host knows of a request of the backend.
@@ -108,7 +115,6 @@ class Model {
     enum class Stage : std::uint8_t { before, initialize, restore, traffic };
     Stage stage = Stage::before;
     std::string own_id;
-    bool own_answered = false;
     std::vector<std::pair<std::string, std::string>> to_restore;  ///< method and raw params
     std::uint64_t last_seq = 0;
     std::set<std::string> own_ids;
@@ -142,6 +148,7 @@ class Model {
   void link_notification(Epoch epoch, const std::string& text, const Json& message);
   [[nodiscard]] bool is_own(const std::string& text, const Json& message);
   void judge_initialize_again(const std::string& text, const Json& message);
+  void expect_restore();
   [[nodiscard]] bool take_restore(const std::string& method, std::string_view params);
   void in_order(std::uint64_t seq);
   void traffic_may_flow(const std::string& text);
@@ -181,6 +188,7 @@ class Model {
   std::optional<TimePoint> last_attempt_;
   TimePoint not_ready_since_;
   Watch watch_;
+  Watch watch_before_;  ///< like legacy_before_
   std::set<std::string> came_in_turn_;  ///< what the backend sent, as it may be passed on
 
   std::map<std::string, Asked> asked_;  ///< raw id towards the host

@@ -58,9 +58,9 @@ void Model::host_line(std::string_view text, bool too_long) {
   }
   const Json value = parse(text);
   if (value.is_discarded()) {
-    const bool may_be_answered = text.find(R"("method")") != std::string_view::npos ||
-                                 text.find(R"("result")") == std::string_view::npos;
-    if (may_be_answered) due_.push_back({id_of_broken(text), true, shim::jsonrpc::parse_error});
+    const bool answers = text.find(R"("method")") == std::string_view::npos &&
+                         text.find(R"("result")") != std::string_view::npos;
+    due_.push_back({answers ? "null" : id_of_broken(text), true, shim::jsonrpc::parse_error});
   } else if (nesting(text) > shim::jsonrpc::depth_max) {
     due_.push_back({std::string(raw_member(text, "id")), true, shim::jsonrpc::invalid_request});
   } else if (value.is_array()) {
@@ -78,7 +78,8 @@ void Model::host_element(std::string_view text) {
                        (message.contains("result") || message.contains("error"));
   const bool sound = message.is_object() && string_at(message, "jsonrpc") == "2.0" &&
                      !stands_twice(text);
-  if (answers) {  // good or bad, nothing goes back to the host
+  if (answers) {  // an answer to an answer, under its id, is one to nobody's request
+    if (!sound) due_.push_back({"null", true, shim::jsonrpc::invalid_request, true});
     const auto asked = asked_.find(id);
     if (sound && asked != asked_.end() && message.contains("result") != message.contains("error")) {
       asked->second.open = false;
@@ -124,6 +125,7 @@ void Model::host_request(std::string_view text, const Json& message) {
     mcp_known_ = true;
     if (legacy_.greeting_seq != 0) greeted_again_ = true;
     legacy_before_ = legacy_;
+    watch_before_ = watch_;
     legacy_ = Legacy();
     legacy_.greeting_seq = ask.seq;
     if (watch_.stage != Watch::Stage::before) watch_.stage = Watch::Stage::traffic;
@@ -149,9 +151,9 @@ void Model::host_notification(std::string_view text, const Json& message) {
 /// A line longer than the limit: a request is answered, an answer is not.
 void Model::skipped_line(std::string_view text) {
   const Json message = parse(text);
-  if (!message.contains("method")) return;
   const std::string id(raw_member(text, "id"));
-  due_.push_back({id.empty() || open_.contains(id) ? "null" : id, false, 31005});
+  const bool usable = !id.empty() && !open_.contains(id) && message.contains("method");
+  due_.push_back({usable ? id : "null", false, 31005, !message.contains("method")});
 }
 
 void Model::close(Ask& ask) {
@@ -255,7 +257,10 @@ void Model::judge_own_answer(const Ask& ask, const Json& message, const Json& da
   }
   const bool greeting = reads_mcp() && ask.method == "initialize";
   if (greeting && reason == "session-incompatible") fail("initialize begins a session of its own");
-  if (greeting && reason == "queue-full") legacy_ = legacy_before_;
+  if (greeting && reason == "queue-full") {
+    legacy_ = legacy_before_;
+    watch_ = watch_before_;
+  }
 }
 
 void Model::judge_backend_answer(const Ask& ask, const std::string& line, const Json& message) {

@@ -37,8 +37,7 @@ void Model::open_link(Epoch epoch) {
       backoff.jitter.kind == shim::Jitter::Kind::full
           ? std::min<Duration>({2 * backoff.base, backoff.cap, 1s}) / 10
           : std::min(backoff.base, backoff.cap);
-  const bool replaced = replaced_in_turn_ + 1 >= turn_;
-  if (last_attempt_ && !replaced && now_ - *last_attempt_ < std::min<Duration>(least, 1s)) {
+  if (last_attempt_ && now_ - *last_attempt_ < std::min<Duration>(least, 1s)) {
     fail("two attempts follow each other too closely");
   }
   last_attempt_ = now_;
@@ -76,8 +75,9 @@ void Model::link_message(Epoch epoch, std::string_view text) {
     if (!message.is_object()) return;
     if (message.contains("method")) came_in_turn_.insert(flat(with_id(element, "null")));
     const bool answer = message.contains("result") && !message.contains("method");
-    if (answer && !watch_.own_id.empty() && raw_member(element, "id") == watch_.own_id) {
-      watch_.own_answered = true;
+    if (answer && watch_.stage == Watch::Stage::initialize &&
+        raw_member(element, "id") == watch_.own_id) {
+      expect_restore();
     }
   };
   if (value.is_array()) {
@@ -176,18 +176,20 @@ void Model::judge_initialize_again(const std::string& text, const Json& message)
   if (message["params"] != expected) fail("not the session's initialize: " + text);
 }
 
+/// The backend has been initialized again: all that the host has told the one before is to follow.
+void Model::expect_restore() {
+  watch_.stage = Watch::Stage::restore;
+  if (legacy_.initialized) watch_.to_restore.emplace_back("notifications/initialized", "");
+  if (!legacy_.level_params.empty()) {
+    watch_.to_restore.emplace_back("logging/setLevel", legacy_.level_params);
+  }
+  for (const auto& [uri, wanted] : legacy_.subscriptions) {
+    watch_.to_restore.emplace_back("resources/subscribe", wanted);
+  }
+}
+
 /// Whether the session, as the host left it, wants the new link to be told this.
 bool Model::take_restore(const std::string& method, std::string_view params) {
-  if (watch_.stage == Watch::Stage::initialize && watch_.own_answered) {
-    watch_.stage = Watch::Stage::restore;
-    if (legacy_.initialized) watch_.to_restore.emplace_back("notifications/initialized", "");
-    if (!legacy_.level_params.empty()) {
-      watch_.to_restore.emplace_back("logging/setLevel", legacy_.level_params);
-    }
-    for (const auto& [uri, wanted] : legacy_.subscriptions) {
-      watch_.to_restore.emplace_back("resources/subscribe", wanted);
-    }
-  }
   if (watch_.stage != Watch::Stage::restore) return false;
   auto& list = watch_.to_restore;
   const auto found = std::ranges::find(list, std::pair(method, std::string(params)));
@@ -204,10 +206,9 @@ void Model::traffic_may_flow(const std::string& text) {
   if (watch_.stage == Stage::before && !legacy_.version.empty()) {
     fail("sent before the session was resumed: " + text);
   }
-  if (watch_.stage == Stage::initialize && !watch_.own_answered) {
+  if (watch_.stage == Stage::initialize) {
     fail("sent before initialize was answered again: " + text);
   }
-  if (watch_.stage == Stage::initialize) static_cast<void>(take_restore("", ""));
   for (const auto& [method, params] : watch_.to_restore) {
     fail("sent before " + method + " " + params + " was restored: " + text);
   }

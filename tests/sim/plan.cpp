@@ -67,8 +67,8 @@ void draw_link(Prng& random, LinkFaults& link) {
 
 void draw_backend(Prng& random, BackendFaults& backend) {
   for (double* chance : {&backend.duplicate, &backend.unknown_answer, &backend.late, &backend.error,
-                         &backend.batch, &backend.pretty, &backend.progress,
-                         &backend.stray_progress, &backend.ask_host, &backend.notify}) {
+                         &backend.batch, &backend.pretty, &backend.half_emoji,
+                         &backend.progress, &backend.stray_progress, &backend.ask_host, &backend.notify}) {
     *chance = perhaps(random, 0.3);
   }
   for (double* chance : {&backend.invalid, &backend.truncated, &backend.twice, &backend.too_long,

@@ -43,7 +43,7 @@ struct LinkFaults {
 struct BackendFaults {
   double duplicate = 0, unknown_answer = 0, late = 0, swallow = 0, error = 0;
   double invalid = 0, truncated = 0, twice = 0, too_long = 0, binary = 0;
-  double batch = 0, pretty = 0;
+  double batch = 0, pretty = 0, half_emoji = 0;
   double progress = 0, stray_progress = 0, ask_host = 0, cancel_asked = 0, notify = 0;
   double other_version = 0;  ///< after a restart
   Duration service_max = std::chrono::milliseconds(5);

@@ -103,6 +103,7 @@ class World {
   bool in_turn_ = false;
   std::uint64_t turns_ = 0;
   TimePoint now_;
+  std::optional<TimePoint> replaced_at_;
   Duration lag_{};  ///< how late the next deadline is noticed
   std::uint64_t last_order_ = 0;
   std::priority_queue<std::shared_ptr<Happening>, std::vector<std::shared_ptr<Happening>>, Later>

@@ -14,6 +14,7 @@
 
 #include "common/jsonrpc.hpp"
 #include "shim/core/session.hpp"
+#include "tests/unit/show.hpp"
 
 /// What the tests of the Session share: a driver with a virtual clock that plays the bridge, and
 /// short ways to write and to read messages.
@@ -87,11 +88,19 @@ inline std::string method_of(std::string_view text) {
   return std::string(message.method);
 }
 
+/// The first or last of some messages; empty if there is none.
+inline std::string first_of(const std::vector<std::string>& texts) {
+  return texts.empty() ? std::string() : texts.front();
+}
+inline std::string last_of(const std::vector<std::string>& texts) {
+  return texts.empty() ? std::string() : texts.back();
+}
+
 /// An answer of the shim's own, taken apart, whichever of the two forms it has.
 struct Settled {
-  std::string id;           ///< raw
-  int code = 0;             ///< 0 in a tool result
-  std::string reason;       ///< of contract 9
+  std::string id;      ///< raw
+  int code = 0;        ///< 0 in a tool result
+  std::string reason;  ///< of contract 9
   bool delivered = false;
   bool retryable = false;
   bool is_tool_result = false;
@@ -110,8 +119,8 @@ inline Settled settled(const std::string& line) {
   } else {
     REQUIRE(message.contains("result"));
     out.is_tool_result = message["result"].value("isError", false);
-    out.data = message["result"].value("_meta", json::object()).value("mcp-ws-shim/error",
-                                                                      json::object());
+    out.data =
+        message["result"].value("_meta", json::object()).value("mcp-ws-shim/error", json::object());
   }
   out.reason = out.data.value("reason", "");
   out.delivered = out.data.value("delivered", false);
@@ -160,6 +169,7 @@ class Driver {
   std::vector<action::PauseHost> host_pauses;
   std::vector<action::Log> logs;
   unsigned finishes = 0;
+  Duration patience{};  ///< of the Finish
 
   /// One turn of the bridge: an event, then what is due.
   void feed(Event event) {
@@ -221,7 +231,7 @@ class Driver {
 
   /// A legacy session: ready, initialize answered, initialized sent. What was written is forgotten.
   void establish() {
-    go_ready();
+    if (session.phase() != Phase::ready) go_ready();
     host(initialize("0"));
     backend(initialize_answer("0"));
     host(notify("notifications/initialized"));
@@ -245,10 +255,9 @@ class Driver {
 
   /// How many answers this raw id has got.
   [[nodiscard]] std::size_t answers_to(std::string_view id) const {
-    return static_cast<std::size_t>(
-        std::ranges::count_if(host_log, [&](const std::string& line) {
-          return id_of(line) == id && method_of(line).empty();
-        }));
+    return static_cast<std::size_t>(std::ranges::count_if(host_log, [&](const std::string& line) {
+      return id_of(line) == id && method_of(line).empty();
+    }));
   }
 
   [[nodiscard]] std::uint64_t dropped(Drop why) const { return session.counters().of(why); }
@@ -329,7 +338,10 @@ class Driver {
   }
   void obey(action::PauseHost& order) { host_pauses.push_back(order); }
   void obey(action::Log& order) { logs.push_back(order); }
-  void obey(action::Finish&) { ++finishes; }
+  void obey(action::Finish& order) {
+    ++finishes;
+    patience = order.patience;
+  }
 
   Actions actions_;
   jsonrpc::Reader reader_;
