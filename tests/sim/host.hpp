@@ -26,6 +26,8 @@ class Host {
   // The pipes.
   void heard(std::string line);  ///< the shim wrote a line
   void pause(bool paused) { paused_ = paused; listen_again(); }
+  /// Whether all that was written either way has been read.
+  [[nodiscard]] bool is_caught_up() const { return unread_.empty() && said_.empty(); }
   [[nodiscard]] std::size_t unread_bytes() const { return unread_bytes_; }
 
   // A life of its own, as the plan says.

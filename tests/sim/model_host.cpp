@@ -131,6 +131,7 @@ void Model::host_request(std::string_view text, const Json& message) {
     if (watch_.stage != Watch::Stage::before) watch_.stage = Watch::Stage::traffic;
   }
   open_[id] = ask.seq;
+  asked_in_turn_ = true;
   asks_[ask.seq] = std::move(ask);
 }
 
