@@ -116,7 +116,7 @@ class Host {
   std::uint64_t last_number_ = 0;  ///< of an id
   std::uint64_t last_call_ = 0;
   std::string greeting_id_;
-  std::vector<Open> open_;
+  std::deque<Open> open_;
   std::uint64_t lines_heard_ = 0;
   std::uint64_t requests_heard_ = 0;
 };

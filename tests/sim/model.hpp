@@ -131,7 +131,7 @@ class Model {
   };
 
   // model_host.cpp
-  void host_element(std::string_view text);
+  void host_element(std::string_view text, const Json& message);
   void host_request(std::string_view text, const Json& message);
   void host_notification(std::string_view text, const Json& message);
   void skipped_line(std::string_view text);

@@ -83,9 +83,8 @@ void Model::link_message(Epoch epoch, std::string_view text) {
   if (epoch != live_) return;
   largest_message_ = std::max(largest_message_, text.size());
   const Json value = parse(text);
-  const auto came = [this](std::string_view element) {
+  const auto came = [this](std::string_view element, const Json& message) {
     came_in_turn_.insert(flat(element));
-    const Json message = parse(element);
     if (!message.is_object()) return;
     if (message.contains("method")) came_in_turn_.insert(flat(with_id(element, "null")));
     const bool answer = message.contains("result") && !message.contains("method");
@@ -95,9 +94,9 @@ void Model::link_message(Epoch epoch, std::string_view text) {
     }
   };
   if (value.is_array()) {
-    for (const std::string_view element : elements(text)) came(element);
+    for (const std::string_view element : elements(text)) came(element, parse(element));
   } else {
-    came(text);
+    came(text, value);
   }
 }
 

@@ -97,7 +97,7 @@ void draw_host(Prng& random, HostHabits& host) {
   host.greet_again = random.chance(0.1) ? 0.03 : 0;
   host.slow_reader = perhaps(random, 0.05);
   host.read_pause_max = one_of<Duration>(random, {100ms, 10s});
-  host.padding_max = one_of<std::size_t>(random, {0, 0, 200, 3000, 40000});
+  host.padding_max = one_of<std::size_t>(random, {0, 0, 200, 3000, 20000});
   host.piece_max = one_of<std::size_t>(random, {7, 1024, 65536});
   host.ids = one_of(random, {HostHabits::Ids::integers, HostHabits::Ids::strings,
                              HostHabits::Ids::mixed});
