@@ -15,7 +15,9 @@ namespace {
 /// Buffers above this size are given back after the message that needed them.
 constexpr std::size_t kept_capacity_max = std::size_t{1} << 20U;
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
+bool is_digit(char c) {
+  return c >= '0' && c <= '9';
+}
 
 std::size_t skip_digits(std::string_view text, std::size_t at) {
   while (at < text.size() && is_digit(text[at])) ++at;
@@ -55,8 +57,8 @@ std::size_t escape_length(std::string_view text) {
   return hex.find_first_not_of("0123456789abcdefABCDEF") == std::string_view::npos ? 6 : 0;
 }
 
-/// Whether every escape in the inside of a string token is legal. simdjson's first stage has already
-/// refused control characters and invalid UTF-8.
+/// Whether every escape in the inside of a string token is legal. simdjson's first stage has
+/// already refused control characters and invalid UTF-8.
 bool escapes_are_valid(std::string_view inside) {
   for (;;) {
     const std::size_t at = inside.find('\\');
@@ -68,7 +70,9 @@ bool escapes_are_valid(std::string_view inside) {
   }
 }
 
-bool is_string(std::string_view raw) { return raw.size() >= 2 && raw.front() == '"'; }
+bool is_string(std::string_view raw) {
+  return raw.size() >= 2 && raw.front() == '"';
+}
 
 std::string_view trim_right(std::string_view text) {
   const std::size_t last = text.find_last_not_of(" \t\n\r");
@@ -83,7 +87,7 @@ std::size_t count_structurals(std::string_view text) {
 }
 
 /// Which object of a message the walk is in.
-enum class Place : std::uint8_t { elsewhere, root, params, meta, error };
+enum class Place : std::uint8_t { elsewhere, root, params, meta, result, error };
 
 /// A member the shim reads, and the place its value opens.
 struct Slot {
@@ -93,12 +97,12 @@ struct Slot {
   Place opens = Place::elsewhere;
 };
 
-constexpr std::array<Slot, 20> slots{{
+constexpr std::array<Slot, 21> slots{{
     {Place::root, "jsonrpc", &Message::jsonrpc},
     {Place::root, "id", &Message::id},
     {Place::root, "method", &Message::method},
     {Place::root, "params", &Message::params, Place::params},
-    {Place::root, "result", &Message::result},
+    {Place::root, "result", &Message::result, Place::result},
     {Place::root, "error", &Message::error, Place::error},
     {Place::params, "name", &Message::name},
     {Place::params, "uri", &Message::uri},
@@ -112,6 +116,7 @@ constexpr std::array<Slot, 20> slots{{
     {Place::meta, "progressToken", &Message::meta_progress_token},
     {Place::meta, "io.modelcontextprotocol/protocolVersion", &Message::meta_protocol_version},
     {Place::meta, "io.modelcontextprotocol/subscriptionId", &Message::meta_subscription_id},
+    {Place::result, "protocolVersion", &Message::result_protocol_version},
     {Place::error, "code", &Message::error_code},
     {Place::error, "message", &Message::error_message},
 }};
@@ -126,8 +131,8 @@ const Slot* find_slot(Place place, std::string_view key) {
 /// One pass over the tokens of a text. simdjson's first stage has found where each token starts and
 /// has refused invalid UTF-8, unclosed strings and control characters in strings; this checks the
 /// grammar (RFC 8259) and notes the members of the slots on the way. We stop at the first stage
-/// because both of simdjson's front ends are wrong for a bridge: DOM refuses numbers and escapes that
-/// are legal JSON but have no C++ value, On-Demand does not check what nobody asks for.
+/// because both of simdjson's front ends are wrong for a bridge: DOM refuses numbers and escapes
+/// that are legal JSON but have no C++ value, On-Demand does not check what nobody asks for.
 class Walk {
  public:
   Walk(std::string_view text, const std::uint32_t* starts, std::size_t count, Message& message,
@@ -137,8 +142,9 @@ class Walk {
   /// Whether the whole text is one valid JSON value.
   [[nodiscard]] bool run() { return value(Place::root, 1) && next_ == count_; }
 
-  /// Whether run() met nesting too deep to look into, or a top-level member twice.
-  [[nodiscard]] bool beyond_limits() const { return too_deep_ || twice_; }
+  /// Whether run() met nesting too deep to look into, a top-level member twice, or too long a
+  /// batch.
+  [[nodiscard]] bool beyond_limits() const { return too_deep_ || twice_ || too_many_; }
 
  private:
   [[nodiscard]] bool value(Place place, unsigned depth);
@@ -146,6 +152,7 @@ class Walk {
   [[nodiscard]] bool array(Place place, unsigned depth);
   [[nodiscard]] bool member(Place place, unsigned depth);
   [[nodiscard]] bool skip_container();
+  void forget(Place place);
   [[nodiscard]] bool key(std::string_view& key);
 
   [[nodiscard]] bool done() const { return next_ == count_; }
@@ -172,6 +179,7 @@ class Walk {
   std::string key_storage_;
   bool too_deep_ = false;
   bool twice_ = false;
+  bool too_many_ = false;
 };
 
 bool Walk::value(Place place, unsigned depth) {
@@ -206,11 +214,22 @@ bool Walk::member(Place place, unsigned depth) {
   std::string_view& noted = message_.*slot->member;
   // `params` twice is no worse than any other member twice: the last one counts, as in JavaScript.
   if (place == Place::root && !noted.empty() && slot->opens != Place::params) twice_ = true;
+  forget(slot->opens);
   const std::size_t start = starts_[next_];
   if (!value(slot->opens, depth + 1)) return false;
   const std::size_t end = done() ? text_.size() : starts_[next_];
   noted = trim_right(text_.substr(start, end - start));
   return true;
+}
+
+/// Forgets what an earlier member of the same name held.
+void Walk::forget(Place place) {
+  if (place == Place::elsewhere) return;
+  for (const Slot& slot : slots) {
+    if (slot.place != place) continue;
+    message_.*slot.member = {};
+    forget(slot.opens);
+  }
 }
 
 bool Walk::array(Place place, unsigned depth) {
@@ -220,7 +239,9 @@ bool Walk::array(Place place, unsigned depth) {
     if (done()) return false;
     const std::size_t start = starts_[next_];
     if (!value(Place::elsewhere, depth + 1)) return false;
-    if (place == Place::root) {
+    if (place == Place::root && elements_.size() >= batch_max) {
+      too_many_ = true;
+    } else if (place == Place::root) {
       const std::size_t end = done() ? text_.size() : starts_[next_];
       elements_.push_back(trim_right(text_.substr(start, end - start)));
     }
@@ -262,7 +283,8 @@ Kind kind_of(const Message& m) {
     return m.usable_id().empty() ? Kind::other : Kind::request;
   }
   if (m.id.empty() || m.result.empty() == m.error.empty()) return Kind::other;
-  if (!m.error.empty() && (m.error.front() != '{' || !is_integer(m.error_code) || !is_string(m.error_message)))
+  if (!m.error.empty() &&
+      (m.error.front() != '{' || !is_integer(m.error_code) || !is_string(m.error_message)))
     return Kind::other;
   return m.usable_id().empty() && m.id != "null" ? Kind::other : Kind::response;
 }
@@ -287,7 +309,9 @@ struct Reader::Impl {
 Reader::Reader() : impl_(std::make_unique<Impl>()) {}
 Reader::~Reader() = default;
 
-const std::vector<std::string_view>& Reader::elements() const { return impl_->elements; }
+const std::vector<std::string_view>& Reader::elements() const {
+  return impl_->elements;
+}
 
 Read Reader::read(std::string_view text, Message& message) {
   message = Message();
@@ -314,7 +338,8 @@ Read Reader::Impl::read(std::string_view text, Message& message) {
     return Read::refused;
   }
   if (!find_tokens(text)) return Read::invalid;
-  Walk walk(text, parser->structural_indexes.get(), parser->n_structural_indexes, message, elements);
+  Walk walk(text, parser->structural_indexes.get(), parser->n_structural_indexes, message,
+            elements);
   if (!walk.run()) return Read::invalid;
   if (walk.beyond_limits()) return Read::refused;
   if (text[parser->structural_indexes[0]] == '[') return Read::batch;
@@ -344,7 +369,10 @@ std::string quote(std::string_view value) {
 
 std::string token_key(std::string_view raw) {
   if (!is_string(raw) || raw.find('\\') == std::string_view::npos) return std::string(raw);
-  return "\"" + unquote(raw) + "\"";
+  const nlohmann::json value = nlohmann::json::parse(raw, nullptr, false);
+  // Lone surrogates cannot be resolved; no resolved key starts with a backslash.
+  if (!value.is_string()) return "\\" + std::string(raw);
+  return "\"" + value.get<std::string>() + "\"";
 }
 
 std::string splice(std::string_view text, std::string_view part, std::string_view replacement) {

@@ -17,6 +17,9 @@ inline constexpr unsigned depth_max = 128;
 /// this bounds the memory that a dense message of any length can make us use to 48 MiB.
 inline constexpr std::size_t structurals_max = 12U << 20U;
 
+/// Most elements of one batch.
+inline constexpr std::size_t batch_max = 4096;
+
 enum class Kind : std::uint8_t {
   request,       ///< `method` and an `id` that is a string or a number
   notification,  ///< `method` and no `id`
@@ -34,6 +37,7 @@ struct Message {
 
   std::string_view jsonrpc, id, method, params, result, error;  // top level
   std::string_view error_code, error_message;                   // in `error`
+  std::string_view result_protocol_version;                     // in `result`
   std::string_view name, uri, level, logger, protocol_version;  // in `params`
   std::string_view request_id, progress_token, progress;        // in `params` of notifications
   std::string_view meta, meta_progress_token;                   // `params._meta`, `.progressToken`
@@ -52,8 +56,9 @@ enum class Read : std::uint8_t {
 };
 
 /// Validates and classifies messages with simdjson; keeps its buffers between reads, and gives them
-/// back after a large one. Strictness is that of RFC 8259's grammar and no more: numbers of any size
-/// and lone surrogate escapes are legal JSON, hosts do send them, and they pass through unchanged.
+/// back after a large one. Strictness is that of RFC 8259's grammar and no more: numbers of any
+/// size and lone surrogate escapes are legal JSON, hosts do send them, and they pass through
+/// unchanged.
 class Reader {
  public:
   Reader();
@@ -61,8 +66,8 @@ class Reader {
   Reader(const Reader&) = delete;
   Reader& operator=(const Reader&) = delete;
 
-  /// Reads `text`. `message` is filled for Read::message; for Read::refused its views are, as far as
-  /// the text was looked into.
+  /// Reads `text`. `message` is filled for Read::message; for Read::refused its views are, as far
+  /// as the text was looked into.
   [[nodiscard]] Read read(std::string_view text, Message& message);
 
   /// After Read::batch: the raw text of each element, views into the text read.

@@ -12,15 +12,15 @@ namespace shim {
 
 /// Why a message was dropped instead of passed on.
 enum class Drop : std::uint8_t {
-  unknown_answer,      ///< from the backend, to nothing that is in flight on this link
-  unknown_progress,    ///< for a token that is not pending
-  bad_backend_message, ///< not strict JSON-RPC, or too long
+  unknown_answer,       ///< from the backend, to nothing that is in flight on this link
+  unknown_progress,     ///< for a token that is not pending
+  bad_backend_message,  ///< not strict JSON-RPC, or too long
   binary_frame,
-  stale_host_answer,   ///< of the host, to a request of a link that is gone
+  stale_host_answer,  ///< of the host, to a request of a link that is gone
   bad_host_answer,
-  unknown_cancel,      ///< of a request that is not pending
+  unknown_cancel,           ///< of a request that is not pending
   unsendable_notification,  ///< of the host, with no room to wait or nobody it could concern
-  unexpected_request,  ///< of the backend: modern era, or too many open at once
+  unexpected_request,       ///< of the backend: modern era, or too many open at once
   count,
 };
 

@@ -75,10 +75,10 @@ struct LinkLost {
 
 }  // namespace event
 
-using Event = std::variant<event::HostLine, event::HostLineTooLong, event::HostClosed,
-                           event::HostGone, event::HostWritten, event::StopRequested,
-                           event::ReconnectRequested, event::LinkOpened, event::LinkPong,
-                           event::LinkMessage, event::LinkMessageTooLong, event::LinkBinary,
-                           event::LinkWritten, event::LinkLost>;
+using Event =
+    std::variant<event::HostLine, event::HostLineTooLong, event::HostClosed, event::HostGone,
+                 event::HostWritten, event::StopRequested, event::ReconnectRequested,
+                 event::LinkOpened, event::LinkPong, event::LinkMessage, event::LinkMessageTooLong,
+                 event::LinkBinary, event::LinkWritten, event::LinkLost>;
 
 }  // namespace shim

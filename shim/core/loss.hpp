@@ -17,8 +17,8 @@ enum class Cause : std::uint8_t {
   connect_timeout,
   tls,
   certificate,
-  http_status,   ///< the upgrade was answered with another status than 101
-  not_websocket, ///< what answered does not speak the opening handshake
+  http_status,    ///< the upgrade was answered with another status than 101
+  not_websocket,  ///< what answered does not speak the opening handshake
   subprotocol,
   reset,
   closed,
@@ -26,7 +26,7 @@ enum class Cause : std::uint8_t {
   resume_timeout,
   resume_refused,
   incompatible,
-  internal,      ///< this machine refused us something (descriptors, memory)
+  internal,  ///< this machine refused us something (descriptors, memory)
 };
 
 [[nodiscard]] constexpr std::string_view name(Cause cause) {
@@ -54,8 +54,8 @@ enum class Cause : std::uint8_t {
 /// All that is known about one loss. Plain data.
 struct Loss {
   Cause cause = Cause::closed;
-  std::string detail{};                 ///< for people; printable ASCII, no secrets
-  int status = 0;                       ///< the HTTP status, for Cause::http_status
+  std::string detail{};                   ///< for people; printable ASCII, no secrets
+  int status = 0;                         ///< the HTTP status, for Cause::http_status
   std::optional<Duration> retry_after{};  ///< what a 429 or 503 asked for, at most 60 s
 };
 
@@ -65,8 +65,7 @@ struct Loss {
     case Cause::certificate:
     case Cause::subprotocol:
     case Cause::incompatible: return true;
-    case Cause::http_status:
-      return loss.status == 401 || loss.status == 403 || loss.status == 404;
+    case Cause::http_status: return loss.status == 401 || loss.status == 403 || loss.status == 404;
     case Cause::lookup_failed:
     case Cause::unreachable:
     case Cause::refused:

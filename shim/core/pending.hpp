@@ -15,15 +15,15 @@ namespace shim {
 
 /// A host request accepted and not yet answered.
 struct Request {
-  std::string id;                             ///< raw JSON text, as the host wrote it
-  mcp::Method method = mcp::Method::other;    ///< `other` too where method names mean nothing
-  bool modern = false;                        ///< carries the `_meta` of the modern era
-  bool replayable = false;                    ///< may be sent again after a loss
-  bool replayed = false;                      ///< has been
-  std::string progress_token;                 ///< raw JSON text, or empty
-  std::string kept_text;                      ///< the message, while in flight and replayable
-  std::uint64_t order = 0;                    ///< position among all messages of the host
-  Epoch sent_in = 0;                          ///< the link it is in flight on; 0: queued
+  std::string id;                           ///< raw JSON text, as the host wrote it
+  mcp::Method method = mcp::Method::other;  ///< `other` too where method names mean nothing
+  bool modern = false;                      ///< carries the `_meta` of the modern era
+  bool replayable = false;                  ///< may be sent again after a loss
+  bool replayed = false;                    ///< has been
+  std::string progress_token;               ///< raw JSON text, or empty
+  std::string kept_text;                    ///< the message, while in flight and replayable
+  std::uint64_t order = 0;                  ///< position among all messages of the host
+  Epoch sent_in = 0;                        ///< the link it is in flight on; 0: queued
 
   [[nodiscard]] bool in_flight() const { return sent_in != 0; }
 };
@@ -65,7 +65,9 @@ class PendingTable {
   /// Lets lookups go by view, without building a key.
   struct Hash {
     using is_transparent = void;
-    std::size_t operator()(std::string_view key) const { return std::hash<std::string_view>()(key); }
+    std::size_t operator()(std::string_view key) const {
+      return std::hash<std::string_view>()(key);
+    }
   };
   using Map = std::unordered_map<std::string, Request, Hash, std::equal_to<>>;
 

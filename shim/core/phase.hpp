@@ -42,7 +42,8 @@ enum class Phase : std::uint8_t {
 }
 
 static_assert(!may_move(Phase::connecting, Phase::ready));  // no traffic before the first pong
-static_assert(!may_move(Phase::validating, Phase::ready));  // and none before the session is resumed
+static_assert(!may_move(Phase::validating,
+                        Phase::ready));  // and none before the session is resumed
 static_assert(!may_move(Phase::stopped, Phase::connecting));
 
 }  // namespace shim

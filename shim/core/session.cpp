@@ -17,8 +17,10 @@ Session::Session(const Settings& settings, std::uint64_t seed, TimePoint now, Es
       backend_requests_(std::move(estate.backend_requests)),
       legacy_era_(estate.legacy_era),
       modern_era_(estate.modern_era),
+      draining_(estate.draining),
       now_(now) {
   supervisor_.start(now);
+  if (draining_) timers_.arm(Timer::drain, now + settings.drain_timeout);
 }
 
 void Session::on_event(TimePoint now, Event& event, Actions& out) {
@@ -33,6 +35,7 @@ void Session::on_deadline(TimePoint now, Actions& out) {
   if (finished()) return;
   now_ = now;
   out_ = &out;
+  if (link_paused_) supervisor_.excuse(now);
   if (const auto loss = supervisor_.overdue(now)) lose_link(*loss);
   supervisor_.on_deadline(now, out);
   expire_queued();
@@ -91,13 +94,17 @@ void Session::handle(event::StopRequested& event) {
   finish(stop_patience);
 }
 
-void Session::handle(event::ReconnectRequested&) { supervisor_.demanded(now_); }
+void Session::handle(event::ReconnectRequested&) {
+  supervisor_.demanded(now_);
+}
 
 void Session::handle(event::HostWritten& event) {
   host_unwritten_ -= std::min(event.bytes, host_unwritten_);
 }
 
-void Session::handle(event::LinkOpened&) { supervisor_.opened(now_, *out_); }
+void Session::handle(event::LinkOpened&) {
+  supervisor_.opened(now_, *out_);
+}
 
 void Session::handle(event::LinkPong&) {
   if (phase() != Phase::validating) return;
@@ -116,14 +123,18 @@ void Session::handle(event::LinkMessageTooLong& event) {
   if (!event.found.has_method()) settle_bad_answer(event.found.ids());
 }
 
-void Session::handle(event::LinkBinary&) { drop(Drop::binary_frame); }
+void Session::handle(event::LinkBinary&) {
+  drop(Drop::binary_frame);
+}
 
 void Session::handle(event::LinkWritten& event) {
   link_unwritten_ -= std::min(event.bytes, link_unwritten_);
   flush();
 }
 
-void Session::handle(event::LinkLost& event) { lose_link(event.loss); }
+void Session::handle(event::LinkLost& event) {
+  lose_link(event.loss);
+}
 
 /// The link is gone or given up: everything that depended on it is settled or queued again now.
 void Session::lose_link(const Loss& loss) {
@@ -178,9 +189,14 @@ void Session::settle_lost(Request request) {
   request.kept_text.clear();
   request.sent_in = 0;
   const std::uint64_t order = request.order;
+  const bool request_is_initialize = request.method == mcp::Method::initialize;
   const bool added = pending_.add(std::move(request)) == PendingTable::Added::ok;
   SHIM_CHECK(added);
   outbox_.push(order, std::move(item));
+  if (request_is_initialize && initialized_order_ != 0) {
+    outbox_.remove(initialized_order_);
+    outbox_.push(initialized_order_, {.text = jsonrpc::notification("notifications/initialized")});
+  }
 }
 
 void Session::expire_queued() {
@@ -203,8 +219,9 @@ void Session::finish_if_drained() {
 void Session::finish(Duration patience) {
   for (const Request& request : pending_.take_all()) {
     if (request.in_flight()) {
-      settle(request, Reason::outcome_unknown,
-             "The shim was stopped while this was running. It may or may not have been carried out.");
+      settle(
+          request, Reason::outcome_unknown,
+          "The shim was stopped while this was running. It may or may not have been carried out.");
     } else {
       settle(request, Reason::backend_unavailable,
              "The shim was stopped before the MCP backend could be reached. This was not carried "
@@ -219,19 +236,21 @@ void Session::finish(Duration patience) {
 Estate Session::abandon(Actions& out) {
   out_ = &out;
   out.emplace_back(action::CloseLink{epoch(), false});
+  if (host_paused_) out.emplace_back(action::PauseHost{false});
   for (const Request& request : pending_.take_all()) {
     write_host(jsonrpc::error_answer(request.id, jsonrpc::internal_error,
                                      "mcp-ws-shim met a fault of its own and started afresh"));
   }
   for (const BackendRequests::Open& open : backend_requests_.take_all()) {
-    write_host(jsonrpc::notification("notifications/cancelled",
-                                     R"({"requestId":)" + open.host_id + "}"));
+    write_host(
+        jsonrpc::notification("notifications/cancelled", R"({"requestId":)" + open.host_id + "}"));
   }
   return {.legacy = std::move(legacy_),
           .backend_requests = std::move(backend_requests_),
           .last_epoch = epoch(),
           .legacy_era = legacy_era_,
-          .modern_era = modern_era_};
+          .modern_era = modern_era_,
+          .draining = draining_};
 }
 
 /// Contract 12: nothing is refused for being slow while ready; instead the fast side is not read.
@@ -248,6 +267,7 @@ void Session::balance_pressure() {
                               beyond(pending_.size(), pending_max, host_paused_));
   if (supervisor_.link_open() && host_is_slow != link_paused_) {
     link_paused_ = host_is_slow;
+    supervisor_.excuse(now_);
     out_->emplace_back(action::PauseLink{epoch(), host_is_slow});
   }
   if (const bool pause = host_owes_reading || backend_is_slow; pause != host_paused_) {
@@ -263,7 +283,8 @@ void Session::drop(Drop why, std::string_view detail) {
   if (!held_back) return;
   std::string text = "dropped: " + std::string(name(why));
   if (!detail.empty()) text += " (" + std::string(detail) + ")";
-  if (*held_back > 0) text += "; " + std::to_string(*held_back) + " more like it since the last line";
+  if (*held_back > 0)
+    text += "; " + std::to_string(*held_back) + " more like it since the last line";
   log(LogLevel::warn, std::move(text));
 }
 

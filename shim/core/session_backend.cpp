@@ -1,6 +1,6 @@
-// Messages from the backend (contract 5.0, 5.1 and 11), and the resuming of a session on a new link.
+// Messages from the backend (contract 5.0, 5.1 and 11), and the resuming of a session on a new
+// link.
 
-#include <nlohmann/json.hpp>
 #include <utility>
 
 #include "common/mcp.hpp"
@@ -53,7 +53,14 @@ void Session::settle_bad_answer(const std::vector<std::string>& ids) {
     return;
   }
   for (const std::string& id : ids) {
-    if (!own_requests_.contains(id)) continue;
+    const auto own = own_requests_.find(id);
+    if (own == own_requests_.end()) continue;
+    if (own->second == Own::restore) {
+      own_requests_.erase(own);
+      log(LogLevel::warn,
+          "the backend's answer to restoring a subscription or the log level was not valid");
+      return;
+    }
     lose_link({.cause = Cause::resume_refused, .detail = "the answer to initialize was not valid"});
     return;
   }
@@ -91,13 +98,11 @@ void Session::learn(const Request& request, const Message& answer, const std::st
   };
   switch (request.method) {
     case mcp::Method::initialize: {
-      const auto result = nlohmann::json::parse(answer.result, nullptr, false);
-      const auto version = result.is_object() ? result.find("protocolVersion") : result.end();
-      if (version != result.end() && version->is_string()) {
-        legacy_.established(jsonrpc::quote(version->get<std::string>()));
+      if (answer.result_protocol_version.starts_with('"')) {
+        legacy_.established(answer.result_protocol_version);
       } else {
-        log(LogLevel::warn, "the backend's initialize result names no protocol version: " +
-                                printable(text));
+        log(LogLevel::warn,
+            "the backend's initialize result names no protocol version: " + printable(text));
       }
       return;
     }
@@ -176,18 +181,21 @@ void Session::start_resume() {
 }
 
 void Session::resume_answered(const Message& answer) {
+  if (!legacy_.is_established()) {  // the host has begun a new session meanwhile
+    complete_resume();
+    return;
+  }
   if (!answer.error.empty()) {
     lose_link({.cause = Cause::resume_refused,
                .detail = "the backend refused to initialize again: " + printable(answer.error)});
     return;
   }
-  const auto result = nlohmann::json::parse(answer.result, nullptr, false);
-  const std::string version =
-      result.is_object() ? result.value("protocolVersion", nlohmann::json()).dump() : "null";
-  if (version != legacy_.protocol_version()) {
+  const std::string_view version = answer.result_protocol_version;
+  if (jsonrpc::token_key(version) != jsonrpc::token_key(legacy_.protocol_version())) {
     lose_link({.cause = Cause::incompatible,
                .detail = "the session uses protocol version " + legacy_.protocol_version() +
-                         ", the backend now answers " + printable(version, 64)});
+                         ", the backend now answers " +
+                         (version.empty() ? "none" : printable(version, 64))});
     return;
   }
   if (legacy_.is_initialized()) write_link(jsonrpc::notification("notifications/initialized"));
@@ -209,8 +217,8 @@ void Session::complete_resume() {
 /// from the upper half of that range, so that a host that counts up from 0 never comes near it.
 std::string Session::own_id() {
   for (;;) {
-    std::string id = std::to_string(random_.between(std::uint64_t{1} << 52U,
-                                                    (std::uint64_t{1} << 53U) - 1));
+    std::string id =
+        std::to_string(random_.between(std::uint64_t{1} << 52U, (std::uint64_t{1} << 53U) - 1));
     if (pending_.find(id) == nullptr && !own_requests_.contains(id)) return id;
   }
 }

@@ -10,6 +10,16 @@
 
 namespace shim {
 
+namespace {
+
+/// Whether learn() needs the parameters of such a request once it is answered.
+bool changes_the_session(mcp::Method method) {
+  return method == mcp::Method::set_level || method == mcp::Method::resources_subscribe ||
+         method == mcp::Method::resources_unsubscribe;
+}
+
+}  // namespace
+
 void Session::host_message(std::string text) {
   Message message;
   switch (reader_.read(text, message)) {
@@ -63,17 +73,18 @@ void Session::handle(event::HostLineTooLong& event) {
   const auto& ids = event.found.ids();
   const std::string said = "the message is longer than " + format_size(settings_.max_message) +
                            " (--max-message); it was not sent";
-  log(LogLevel::warn, "a line from the host was skipped: longer than " +
-                          format_size(settings_.max_message));
+  log(LogLevel::warn,
+      "a line from the host was skipped: longer than " + format_size(settings_.max_message));
   Request request;
-  request.id = ids.empty() || pending_.find(ids.back()) != nullptr ? "null" : ids.back();
-  if (reads_mcp()) request.method = mcp::method(event.found.method());
+  const bool usable = !ids.empty() && pending_.find(ids.back()) == nullptr;
+  request.id = usable ? ids.back() : "null";
+  if (usable && reads_mcp()) request.method = mcp::method(event.found.method());
+  request.modern = modern_era_ && !legacy_era_;
   settle(request, Reason::message_too_large, said);
 }
 
 void Session::host_request(std::string text, const Message& message) {
-  const mcp::Method method =
-      reads_mcp() ? mcp::method(message.method) : mcp::Method::other;
+  const mcp::Method method = reads_mcp() ? mcp::method(message.method) : mcp::Method::other;
   if (method == mcp::Method::ping) {
     // Always ours to answer: a host pings to learn whether this process is well.
     write_host(jsonrpc::result_answer(message.id, "{}"));
@@ -96,6 +107,7 @@ void Session::host_request(std::string text, const Message& message) {
   }
   if (method == mcp::Method::initialize) {
     legacy_era_ = true;
+    initialized_order_ = 0;
     legacy_.begin(text);
   } else if (request.modern) {
     modern_era_ = true;
@@ -119,8 +131,11 @@ void Session::host_notification(std::string text, const Message& message) {
     case mcp::Method::cancelled: host_cancelled(std::move(text), message); return;
     case mcp::Method::initialized:
       legacy_.host_initialized();
-      // Not ready: the resuming of the session sends it, if there is a session to resume.
-      if (!supervisor_.ready() && legacy_.is_established()) return;
+      if (legacy_.is_established()) {
+        // On any other link the resuming of the session sends it.
+        if (supervisor_.ready()) enqueue(std::move(text), {}, ++last_order_, epoch());
+        return;
+      }
       break;
     case mcp::Method::progress:
       // About a request of the backend; without its link there is no such request any more.
@@ -134,6 +149,10 @@ void Session::host_notification(std::string text, const Message& message) {
   if (!can_send() && !has_room()) {
     drop(Drop::unsendable_notification);
     return;
+  }
+  // Sent ahead of the answer to initialize, it has to be sent again whenever that is.
+  if (reads_mcp() && mcp::method(message.method) == mcp::Method::initialized) {
+    initialized_order_ = last_order_ + 1;
   }
   enqueue(std::move(text), {}, ++last_order_, 0);
 }
@@ -171,7 +190,9 @@ void Session::refuse(std::string_view id, int code, std::string_view said) {
 }
 
 /// Whether what is enqueued now leaves at once.
-bool Session::can_send() const { return supervisor_.ready(); }
+bool Session::can_send() const {
+  return supervisor_.ready();
+}
 
 /// Whether one more message may wait. Text of any size fits into an empty box.
 bool Session::has_room() const {
@@ -180,15 +201,15 @@ bool Session::has_room() const {
 
 void Session::enqueue(std::string text, std::string_view request_id, std::uint64_t order,
                       Epoch only_for) {
-  Outbox::Item item{.text = std::move(text), .request_id = std::string(request_id),
-                    .only_for = only_for};
+  Outbox::Item item{
+      .text = std::move(text), .request_id = std::string(request_id), .only_for = only_for};
   if (supervisor_.ready() && outbox_.empty() && link_unwritten_ < link_window_bytes) {
     send(std::move(item));
     return;
   }
-  const bool waits_for_ever =
-      request_id.empty() || settings_.queue_timeout == Duration::zero() || supervisor_.ready() ||
-      pending_.find(request_id)->method == mcp::Method::initialize;
+  const bool waits_for_ever = request_id.empty() || settings_.queue_timeout == Duration::zero() ||
+                              supervisor_.ready() ||
+                              pending_.find(request_id)->method == mcp::Method::initialize;
   if (!waits_for_ever) item.deadline = now_ + settings_.queue_timeout;
   outbox_.push(order, std::move(item));
 }
@@ -203,9 +224,10 @@ void Session::send(Outbox::Item item) {
   if (!item.request_id.empty()) {
     Request* const request = pending_.find(item.request_id);
     SHIM_CHECK(request != nullptr);
-    const bool keep = request->method == mcp::Method::initialize ||
-                      (request->replayable && !request->replayed &&
-                       pending_.kept_bytes() + item.text.size() <= settings_.queue_bytes);
+    const bool keep =
+        request->method == mcp::Method::initialize ||
+        ((changes_the_session(request->method) || (request->replayable && !request->replayed)) &&
+         pending_.kept_bytes() + item.text.size() <= settings_.queue_bytes);
     pending_.sent(*request, epoch(), keep ? item.text : std::string());
   }
   write_link(std::move(item.text));

@@ -30,9 +30,9 @@ class Supervisor {
   void start(TimePoint now);
 
   // What happened to the link. Each is legal in the phase its name implies only.
-  void opened(TimePoint now, Actions& out);     ///< connecting → validating
-  void validated(TimePoint now, Actions& out);  ///< validating → resuming
-  void resumed(TimePoint now, Actions& out);    ///< resuming → ready
+  void opened(TimePoint now, Actions& out);                  ///< connecting → validating
+  void validated(TimePoint now, Actions& out);               ///< validating → resuming
+  void resumed(TimePoint now, Actions& out);                 ///< resuming → ready
   void lost(TimePoint now, const Loss& loss, Actions& out);  ///< any of them → waiting
 
   /// Somebody needs the link: attempt as soon as the spacing and a Retry-After allow.
@@ -43,6 +43,10 @@ class Supervisor {
 
   /// Starts the attempt if it is due, and lets a link prove itself.
   void on_deadline(TimePoint now, Actions& out);
+
+  /// The link is not being read, or was not until now, so its silence does not count (contract 7):
+  /// gives the present step of the attempt its whole time again.
+  void excuse(TimePoint now);
 
   /// The loss to report if the present step of the attempt has taken too long.
   [[nodiscard]] std::optional<Loss> overdue(TimePoint now);

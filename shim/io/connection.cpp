@@ -237,17 +237,13 @@ int Connection::on_connection(lws* wsi, int reason, void* in, std::size_t length
       unwatch_tcp();
       if (!silent_) services_.sink(event::LinkOpened{epoch_});
       return 0;
-    case LWS_CALLBACK_CLIENT_RECEIVE:
-      receive(static_cast<const char*>(in), length);
-      return 0;
+    case LWS_CALLBACK_CLIENT_RECEIVE: receive(static_cast<const char*>(in), length); return 0;
     case LWS_CALLBACK_CLIENT_RECEIVE_PONG:
       if (!silent_ &&
           std::string_view(static_cast<const char*>(in), length) == ping_payload(epoch_))
         services_.sink(event::LinkPong{epoch_});
       return 0;
-    case LWS_CALLBACK_CLIENT_WRITEABLE:
-      send_some();
-      return 0;
+    case LWS_CALLBACK_CLIENT_WRITEABLE: send_some(); return 0;
     case LWS_CALLBACK_WS_PEER_INITIATED_CLOSE:
       note_close_frame(static_cast<const unsigned char*>(in), length);
       report_lost();
@@ -265,8 +261,7 @@ int Connection::on_connection(lws* wsi, int reason, void* in, std::size_t length
       wsi_ = nullptr;
       if (!starting_) report_lost();
       return 0;
-    default:
-      return 0;
+    default: return 0;
   }
 }
 

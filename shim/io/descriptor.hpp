@@ -24,8 +24,8 @@ class Descriptor {
   int fd_ = -1;
 };
 
-/// Puts something in the place of standard streams that we were started without, so that no socket of
-/// ours becomes one of them: an input at its end, an output that nobody reads, a log that goes
+/// Puts something in the place of standard streams that we were started without, so that no socket
+/// of ours becomes one of them: an input at its end, an output that nobody reads, a log that goes
 /// nowhere. To be called before anything is opened.
 void fill_missing_standard_streams();
 

@@ -73,8 +73,8 @@ std::shared_ptr<spdlog::sinks::sink> make_sink(const std::string& file) {
     sink = std::make_shared<spdlog::sinks::rotating_file_sink_st>(file, Log::file_bytes_max,
                                                                   Log::files_max - 1);
   }
-  sink->set_formatter(std::make_unique<spdlog::pattern_formatter>(
-      "%Y-%m-%dT%H:%M:%S.%eZ %v", spdlog::pattern_time_type::utc));
+  sink->set_formatter(std::make_unique<spdlog::pattern_formatter>("%Y-%m-%dT%H:%M:%S.%eZ %v",
+                                                                  spdlog::pattern_time_type::utc));
   return sink;
 }
 

@@ -84,7 +84,8 @@ Loop::Loop(const Config& config)
                                   : "a TLS context; is the --ca-file a PEM certificate file?");
   }
   lws_sock_file_fd_type epoll_fd{};
-  epoll_fd.filefd = ::fcntl(epoll_.get(), F_DUPFD_CLOEXEC, 3);  // libwebsockets closes what it adopts
+  epoll_fd.filefd =
+      ::fcntl(epoll_.get(), F_DUPFD_CLOEXEC, 3);  // libwebsockets closes what it adopts
   if (lws_adopt_descriptor_vhost(lws_get_vhost_by_name(context_, "default"),
                                  LWS_ADOPT_RAW_FILE_DESC, epoll_fd, protocols[0].name,
                                  nullptr) == nullptr) {
@@ -99,9 +100,13 @@ Loop::Loop(const Config& config)
   });
 }
 
-Loop::~Loop() { lws_context_destroy(context_); }
+Loop::~Loop() {
+  lws_context_destroy(context_);
+}
 
-void Loop::turn() { lws_service(context_, 0); }
+void Loop::turn() {
+  lws_service(context_, 0);
+}
 
 void Loop::watch(int fd, std::uint32_t events, Handler handler) {
   const bool known = handlers_.contains(fd);
