@@ -1,10 +1,5 @@
 #include "backend.hpp"
 
-#include <poll.h>
-#include <unistd.h>
-
-#include <array>
-#include <stdexcept>
 #include <utility>
 
 namespace e2e {
@@ -19,17 +14,7 @@ void Backend::start(const Arguments& arguments) {
   process_ = std::make_unique<Process>(command, std::vector<std::string>{},
                                        Streams{.in = -1, .out = out.write.get(), .err = 2});
   out.write.close();
-  const Deadline deadline(patience);
-  std::string said;
-  while (said.find('\n') == std::string::npos) {
-    pollfd readable{.fd = out.read.get(), .events = POLLIN, .revents = 0};
-    std::array<char, 256> buffer{};
-    if (::poll(&readable, 1, deadline.left_ms()) <= 0)
-      throw std::runtime_error("the fake backend does not listen");
-    const ssize_t count = ::read(out.read.get(), buffer.data(), buffer.size());
-    if (count <= 0) throw std::runtime_error("the fake backend has ended at its start");
-    said.append(buffer.data(), static_cast<std::size_t>(count));
-  }
+  (void)first_line(out.read);
 }
 
 void Backend::restart(const Arguments& arguments) {

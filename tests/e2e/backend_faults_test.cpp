@@ -75,10 +75,10 @@ TEST_CASE("faults: progress for a token that nobody sent is dropped") {
 
 TEST_CASE("faults: progress for a pending request passes") {
   Faulty world({});
-  const int id = world.host.request(
-      "tools/call", {{"name", "sleep"},
-                     {"arguments", {{"ms", 200}, {"progress_every_ms", 50}}},
-                     {"_meta", {{"progressToken", "t"}}}});
+  const int id =
+      world.host.request("tools/call", {{"name", "sleep"},
+                                        {"arguments", {{"ms", 200}, {"progress_every_ms", 50}}},
+                                        {"_meta", {{"progressToken", "t"}}}});
   CHECK(world.host.expect_text(id) == "slept 200 ms");
   int seen = 0;
   for (const Line& line : world.host.lines()) {
@@ -201,8 +201,7 @@ TEST_CASE("faults: the answer of the host goes back under the very id of the bac
   for (const Json& id : {Json(0), Json("zero"), Json(17)}) {
     CAPTURE(id.dump());
     Faulty world({});
-    const int call =
-        world.host.call("ask_host", {{"method", "elicitation/create"}, {"id", id}});
+    const int call = world.host.call("ask_host", {{"method", "elicitation/create"}, {"id", id}});
     std::size_t seen = 0;
     world.host.expect("the request", [&] {
       while (seen < world.host.lines().size() &&
@@ -230,8 +229,7 @@ TEST_CASE("faults: a question of a backend that dies is cancelled towards the ho
   };
   world.host.expect("the request", [&] { return !find("roots/list").is_null(); });
   world.backend.restart();
-  world.host.expect("its cancellation",
-                    [&] { return !find("notifications/cancelled").is_null(); });
+  world.host.expect("its cancellation", [&] { return !find("notifications/cancelled").is_null(); });
   const Json id = find("roots/list")["id"];
   CHECK(find("notifications/cancelled")["params"]["requestId"] == id);
   // An answer that comes too late goes nowhere.

@@ -36,13 +36,13 @@ Host::Host(const std::vector<std::string>& arguments, HostOptions options)
   Ends in = make();
   Ends out = make();
   Ends log = make_pipe();
-  std::vector<std::string> command{E2E_SHIM};
+  std::vector<std::string> command{shim_program()};
   command.insert(command.end(), arguments.begin(), arguments.end());
   // What later versions keep between runs must neither come from this user nor stay with him, and
   // these tests are about a host that waits for the real answer.
-  std::vector<std::string> environment{
-      "XDG_RUNTIME_DIR=" + home_.path(""), "XDG_CACHE_HOME=" + home_.path("cache"),
-      "MCP_WS_SHIM_OFFLINE=wait", "MCP_WS_SHIM_KEEPALIVE=off"};
+  std::vector<std::string> environment{"XDG_RUNTIME_DIR=" + home_.path(""),
+                                       "XDG_CACHE_HOME=" + home_.path("cache"),
+                                       "MCP_WS_SHIM_OFFLINE=wait", "MCP_WS_SHIM_KEEPALIVE=off"};
   environment.insert(environment.end(), options_.environment.begin(), options_.environment.end());
   shim_ = std::make_unique<Process>(
       command, environment,
@@ -102,7 +102,8 @@ void Host::write_some() {
 }
 
 void Host::flush(Millis limit) {
-  expect("all that was sent is taken", [this] { return unsent_bytes() == 0; }, limit);
+  expect(
+      "all that was sent is taken", [this] { return unsent_bytes() == 0; }, limit);
 }
 
 void Host::close_input() {
@@ -140,7 +141,8 @@ Json Host::initialize(Millis limit) {
 const Line& Host::expect_answer(const Json& id, Millis limit) {
   const std::string key = id.dump();
   const std::size_t wanted = std::max<std::size_t>(asked_[key], 1);
-  expect("an answer to " + key, [&] { return answers_[key].size() >= wanted; }, limit);
+  expect(
+      "an answer to " + key, [&] { return answers_[key].size() >= wanted; }, limit);
   return lines_[answers_[key].back()];
 }
 
@@ -220,7 +222,7 @@ void Host::linger(Millis span) {
 
 void Host::give_up(std::string_view what) const {
   std::string text = "waited in vain for " + std::string(what) + "\n";
-  for (std::size_t i = log_.size() > 30 ? log_.size() - 30 : 0; i < log_.size(); ++i) {
+  for (std::size_t i = log_.size() > 12 ? log_.size() - 12 : 0; i < log_.size(); ++i) {
     text += "  log: " + log_[i] + "\n";
   }
   for (std::size_t i = lines_.size() > 5 ? lines_.size() - 5 : 0; i < lines_.size(); ++i) {
@@ -250,8 +252,7 @@ void Host::pump(Millis slice) {
 void Host::read_lines() {
   static std::array<char, 1 << 16> buffer;
   for (std::size_t left = read_max_; left > 0;) {
-    const ssize_t count =
-        ::read(from_shim_.get(), buffer.data(), std::min(buffer.size(), left));
+    const ssize_t count = ::read(from_shim_.get(), buffer.data(), std::min(buffer.size(), left));
     if (count < 0) return;
     if (count == 0) {
       output_ended_ = true;
@@ -308,7 +309,8 @@ void Host::read_log() {
 }
 
 int Host::expect_exit(Millis limit) {
-  expect("the end of the shim", [this] { return !shim_->is_running(); }, limit);
+  expect(
+      "the end of the shim", [this] { return !shim_->is_running(); }, limit);
   pump(0ms);  // what it wrote last
   while (from_shim_ && read_max_ > 0 && !output_ended_) {
     const std::size_t before = lines_.size();

@@ -62,7 +62,8 @@ TEST_CASE("idle: a shim held up by its host sleeps") {
   Backend backend({"--fault", "notify-flood=200000"});
   Host host(Arguments{backend.url()});
   host.initialize();
-  host.expect("the flood", [&] { return host.lines().size() > 10; }, 30s);
+  host.expect(
+      "the flood", [&] { return host.lines().size() > 10; }, 30s);
   host.read_at_most(0);
   come_to_rest(host);
   const std::uint64_t switches = voluntary_switches(host.pid());

@@ -59,7 +59,8 @@ TEST_CASE("large: the sizes around every length of a frame header pass unchanged
   Backend backend(Arguments{"--echo-any"});
   Host host(quick() + backend.url());
   for (const std::size_t around : {125UL, 126UL, 65535UL, 65536UL, 131072UL, 262144UL}) {
-    for (std::size_t bytes = around - 90; bytes < around + 30; bytes += bytes + 4 < around ? 7 : 1) {
+    for (std::size_t bytes = around - 90; bytes < around + 30;
+         bytes += bytes + 4 < around ? 7 : 1) {
       const std::string text(bytes, 'z');
       const Json result = host.expect_result(host.request("x", {{"t", text}}));
       const bool same = result["echo"]["t"].get<std::string>() == text;
@@ -92,8 +93,7 @@ TEST_CASE("large: pings of the backend are answered in the middle of an upload")
   backend.become_ready();
   host.expect_log("ready: ");
   const std::string text = varied_text(30 * megabyte);
-  const std::string line =
-      R"({"jsonrpc":"2.0","method":"x","params":)" + Json(text).dump() + "}";
+  const std::string line = R"({"jsonrpc":"2.0","method":"x","params":)" + Json(text).dump() + "}";
   host.send(line);
   host.flush(moving);
 

@@ -189,14 +189,15 @@ TEST_CASE("end: the death of the parent ends the shim though others hold its pip
   Ends in = make_pipe();
   Ends out = make_pipe();
   // The shell does not replace itself with its last command but one, so the shim is its child.
-  Process shell({"/bin/sh", "-c", "\"$@\"; :", "sh", E2E_SHIM, backend.url()}, {},
+  Process shell({"/bin/sh", "-c", "\"$@\"; :", "sh", shim_program(), backend.url()}, {},
                 Streams{.in = in.read.get(), .out = out.write.get(), .err = 2});
   const Deadline deadline(patience);
   while (children(shell.pid()).empty() && !deadline.passed()) (void)shell.wait(5ms);
   REQUIRE(children(shell.pid()).size() == 1);
   const pid_t shim = children(shell.pid()).front();
   // An answered ping shows that it is up and watches its parent.
-  REQUIRE(::write(in.write.get(), "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"}\n", 41) == 41);
+  REQUIRE(::write(in.write.get(), "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"}\n", 41) ==
+          41);
   char answer[256];
   REQUIRE(::read(out.read.get(), answer, sizeof answer) > 0);
 
@@ -212,8 +213,8 @@ TEST_CASE("end: the death of the parent ends the shim though others hold its pip
 
 TEST_CASE("signal: SIGHUP makes the shim try at once") {
   Backend backend;
-  Host host({"--backoff-base", "60s", "--backoff-cap", "60s", "--jitter", "0", "--log-level", "debug",
-             backend.url()});
+  Host host({"--backoff-base", "60s", "--backoff-cap", "60s", "--jitter", "0", "--log-level",
+             "debug", backend.url()});
   host.expect_log("next attempt in");
   backend.start();
   const auto sent = Clock::now();
@@ -233,8 +234,8 @@ TEST_CASE("signal: SIGHUP while ready disturbs nothing") {
 
 TEST_CASE("signal: a request of the host makes the shim try at once") {
   Backend backend;
-  Host host({"--backoff-base", "60s", "--backoff-cap", "60s", "--jitter", "0", "--log-level", "debug",
-             backend.url()});
+  Host host({"--backoff-base", "60s", "--backoff-cap", "60s", "--jitter", "0", "--log-level",
+             "debug", backend.url()});
   host.expect_log("next attempt in");
   backend.start();
   const auto asked = Clock::now();

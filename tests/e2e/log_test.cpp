@@ -61,7 +61,8 @@ TEST_CASE("log: a disk that is full does not hold the shim up") {
 TEST_CASE("log: each level shows itself and what is worse, and off shows nothing") {
   Backend backend;
   const auto lines_at = [&](const char* level) {
-    Host host({"--backoff-base", "5ms", "--backoff-cap", "10ms", "--log-level", level, backend.url()});
+    Host host(
+        {"--backoff-base", "5ms", "--backoff-cap", "10ms", "--log-level", level, backend.url()});
     host.linger(300ms);
     host.close_input();
     CHECK(host.expect_exit() == 0);
@@ -97,8 +98,8 @@ TEST_CASE("log: what a backend says is escaped and cut") {
   RawConnection connection = server.accept();
   connection.become_ready();
   host.expect_log("ready: ");
-  connection.send_frame(Opcode::close, std::string("\x03\xe8") + "a\x1b[2J\nb\xc2\x9b" +
-                                           std::string(100, 'z'));
+  connection.send_frame(Opcode::close,
+                        std::string("\x03\xe8") + "a\x1b[2J\nb\xc2\x9b" + std::string(100, 'z'));
   const std::string line = host.expect_log("lost: ");
   CHECK(std::ranges::all_of(line, [](char c) { return c >= ' ' && c < 127; }));
   CHECK(line.size() < 600);

@@ -1,5 +1,5 @@
-// A name lookup that hangs or fails (contract 4.1). The library slow_lookup.cpp takes the resolver's
-// place; the shim itself knows nothing of it.
+// A name lookup that hangs or fails (contract 4.1). The library slow_lookup.cpp takes the
+// resolver's place; the shim itself knows nothing of it.
 
 #include <doctest/doctest.h>
 

@@ -172,10 +172,12 @@ TEST_CASE("messages: JSON that is no JSON-RPC message is answered with -32600") 
 TEST_CASE("messages: a line that is too long is answered by its id and the next one is served") {
   Wire wire({"--max-message", "64KiB"});
   const std::string filler(100'000, 'x');
-  check_error(wire.refusal(R"({"jsonrpc":"2.0","id":1,"method":"x","params":[")" + filler + R"("]})"),
-              1, 31005);
-  check_error(wire.refusal(R"({"jsonrpc":"2.0","method":"x","params":[")" + filler + R"("],"id":"z"})"),
-              "z", 31005);
+  check_error(
+      wire.refusal(R"({"jsonrpc":"2.0","id":1,"method":"x","params":[")" + filler + R"("]})"), 1,
+      31005);
+  check_error(
+      wire.refusal(R"({"jsonrpc":"2.0","method":"x","params":[")" + filler + R"("],"id":"z"})"),
+      "z", 31005);
   check_error(wire.refusal(filler), nullptr, 31005);
   // An id inside of the parameters is not the message's.
   check_error(wire.refusal(R"({"jsonrpc":"2.0","method":"x","params":{"id":5,"t":")" + filler +
@@ -240,7 +242,8 @@ TEST_CASE("messages: with --protocol jsonrpc no method has a meaning") {
   CHECK(host.expect_result(host.request("ping", {{"n", 1}}))["echo"]["n"] == 1);
   CHECK(host.expect_result(host.request("initialize", {{"n", 2}}))["echo"]["n"] == 2);
   backend.restart({"--echo-any"});
-  CHECK(host.expect_result(host.request("x/y", Json::array({1, 2})))["echo"] == Json::array({1, 2}));
+  CHECK(host.expect_result(host.request("x/y", Json::array({1, 2})))["echo"] ==
+        Json::array({1, 2}));
   CHECK_FALSE(backend.has_received("initialize")());  // no session is resumed
 }
 

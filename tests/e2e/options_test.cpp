@@ -26,7 +26,7 @@ Outcome run(const Arguments& arguments, const std::vector<std::string>& environm
   write_file(files.path("out"), "");
   Ends out = make_pipe();
   Ends err = make_pipe();
-  Process shim(Arguments{E2E_SHIM} + arguments, environment,
+  Process shim(Arguments{shim_program()} + arguments, environment,
                Streams{.in = -1, .out = out.write.get(), .err = err.write.get()});
   out.write.close();
   err.write.close();
@@ -48,7 +48,8 @@ Outcome run(const Arguments& arguments, const std::vector<std::string>& environm
 }
 
 /// One clear line, exit 2, nothing on stdout.
-void check_usage_error(const Arguments& arguments, const std::vector<std::string>& environment = {}) {
+void check_usage_error(const Arguments& arguments,
+                       const std::vector<std::string>& environment = {}) {
   std::string shown;
   for (const std::string& argument : arguments) shown += argument + " ";
   CAPTURE(shown);
@@ -79,11 +80,13 @@ Json recorded_headers(const Arguments& flags, const std::string& path = "/") {
 }  // namespace
 
 TEST_CASE("options: a URL of a kind that cannot work is refused") {
-  for (const char* bad :
-       {"http://127.0.0.1:1", "127.0.0.1:1", "ws://", "ws://:80", "ws://host:0", "ws://host:65536",
-        "ws://host:80x", "ws://host:", "ws://user:secret@host/", "ws://user@host/", "ws://ho st/",
-        "ws://host/#fragment", "ws://[::1", "ws://[zz]/", "ws://h\xc3\xb6st/", "ws+unix://relative",
-        "ws+unix://", "ws://host/a b", "wss//host", "ftp://host/", "ws://ho\nst/"}) {
+  for (const char* bad : {"http://127.0.0.1:1", "127.0.0.1:1", "ws://",
+                          "ws://:80",           "ws://host:0", "ws://host:65536",
+                          "ws://host:80x",      "ws://host:",  "ws://user:secret@host/",
+                          "ws://user@host/",    "ws://ho st/", "ws://host/#fragment",
+                          "ws://[::1",          "ws://[zz]/",  "ws://h\xc3\xb6st/",
+                          "ws+unix://relative", "ws+unix://",  "ws://host/a b",
+                          "wss//host",          "ftp://host/", "ws://ho\nst/"}) {
     check_usage_error({bad});
   }
   check_usage_error({"ws://" + std::string(300, 'h') + "/"});
@@ -158,7 +161,8 @@ TEST_CASE("options: --help and --version say what they should and exit 0") {
   const Outcome help = run({"--help"});
   CHECK(help.status == 0);
   CHECK(help.err.empty());
-  for (const char* part : {"--connect-timeout", "--header", "--log-level", "MCP_WS_SHIM_", "ws://"}) {
+  for (const char* part :
+       {"--connect-timeout", "--header", "--log-level", "MCP_WS_SHIM_", "ws://"}) {
     check_holds(help.out, part);
   }
   const Outcome version = run({"--version"});
@@ -206,14 +210,13 @@ TEST_CASE("options: the backend sees headers, subprotocol and path as they were 
   CHECK_FALSE(plain.contains("sec-websocket-extensions"));  // no compression
   CHECK_FALSE(plain.contains("origin"));
 
-  const Json headers = recorded_headers({"--header", "X-First: one", "--header", "X-Second:two, three",
-                                         "--subprotocol", "v2.mcp-x_1"},
+  const Json headers = recorded_headers({"--header", "X-First: one", "--header",
+                                         "X-Second:two, three", "--subprotocol", "v2.mcp-x_1"},
                                         "/some/path?a=1&b=%20x");
   CHECK(headers["x-first"] == "one");
   CHECK(headers["x-second"] == "two, three");
   CHECK(headers["sec-websocket-protocol"] == "v2.mcp-x_1");
   check_holds(headers["uri"].get<std::string>(), "/some/path?a=1&b=");
-
 }
 
 TEST_CASE("options: an empty subprotocol offers none, in each way to write it") {

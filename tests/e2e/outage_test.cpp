@@ -46,14 +46,15 @@ struct Killed {
 TEST_CASE("outage: after a second, what was asked meanwhile is answered and a list is replayed") {
   Killed world(quick());
   std::vector<int> asked;
-  for (int i = 0; i < 5; ++i) asked.push_back(world.host.call("echo", {{"text", std::to_string(i)}}));
+  for (int i = 0; i < 5; ++i)
+    asked.push_back(world.host.call("echo", {{"text", std::to_string(i)}}));
   const int prompts = world.host.request("prompts/list");
   world.host.linger(1s);
   for (const int id : asked) CHECK_FALSE(world.host.is_answered(id));
 
   world.backend.start();
-  for (int i = 0; i < 5; ++i) CHECK(world.host.expect_text(asked[static_cast<std::size_t>(i)]) ==
-                                    std::to_string(i));
+  for (int i = 0; i < 5; ++i)
+    CHECK(world.host.expect_text(asked[static_cast<std::size_t>(i)]) == std::to_string(i));
   CHECK(world.host.expect_result(prompts).contains("prompts"));
   CHECK(world.host.expect_result(world.list)["tools"].size() > 5);
   // Nothing ran twice, and what the host asked for came in its order.
@@ -169,10 +170,11 @@ TEST_CASE("outage: a link that has proved itself starts the backoff afresh") {
   for (int i = 0; i < 3; ++i) check_holds(host.expect_log("lost: "), "next attempt in 100 ms");
 }
 
-TEST_CASE("outage: a daemon that stops and hangs up in the middle of a message loses nothing else") {
+TEST_CASE(
+    "outage: a daemon that stops and hangs up in the middle of a message loses nothing else") {
   Backend backend({"--fault", "drop-after=4", "--fault-connections", "1"});
   Host host(quick() + backend.url());
-  host.initialize();                                    // messages 1 and 2
+  host.initialize();                                     // messages 1 and 2
   CHECK(host.expect_text(host.call("counter")) == "1");  // 3
   const int dropped = host.call("counter");              // 4: neither answered nor executed
   host.expect_tool_failure(dropped, "outcome-unknown");
@@ -193,9 +195,9 @@ TEST_CASE("outage: each replay policy is obeyed") {
     backend.restart();
     const Line& listed = host->expect_answer(list);
     const Line& called = host->expect_answer(call);
-    CHECK(backend.executed().size() ==
-          (called.json["result"].value("isError", false) ? 1U : 2U));
-    return std::pair(listed.json.contains("result"), !called.json["result"].value("isError", false));
+    CHECK(backend.executed().size() == (called.json["result"].value("isError", false) ? 1U : 2U));
+    return std::pair(listed.json.contains("result"),
+                     !called.json["result"].value("isError", false));
   };
   CHECK(in_flight_at_kill({"--replay", "safe"}) == std::pair(true, false));
   CHECK(in_flight_at_kill({"--replay", "never"}) == std::pair(false, false));

@@ -22,7 +22,8 @@ void check_memory(Host& host) {
 
 std::string call_line(int id, const std::string& text) {
   return R"({"jsonrpc":"2.0","id":)" + std::to_string(id) +
-         R"(,"method":"tools/call","params":{"name":"echo","arguments":{"text":")" + text + R"("}}})";
+         R"(,"method":"tools/call","params":{"name":"echo","arguments":{"text":")" + text +
+         R"("}}})";
 }
 
 /// Sends calls of this size, the first with the id `first`, until the shim has taken nothing more
@@ -68,7 +69,8 @@ void check_settled_exactly_once(Host& host, int first, int count) {
 
 }  // namespace
 
-TEST_CASE("pressure: 10000 calls in a burst from a host that reads slowly, nothing lost, in order") {
+TEST_CASE(
+    "pressure: 10000 calls in a burst from a host that reads slowly, nothing lost, in order") {
   Backend backend(Arguments{});
   Host host(quick() + backend.url());
   host.initialize();
@@ -164,7 +166,8 @@ TEST_CASE("pressure: a flood of notifications waits for a host that reads nothin
   CHECK(host.count_log("lost") == 0);
 }
 
-TEST_CASE("pressure: large answers wait for a host that does not read, one message beyond the bound") {
+TEST_CASE(
+    "pressure: large answers wait for a host that does not read, one message beyond the bound") {
   Backend backend(Arguments{});
   Host host(quick() + backend.url());
   host.initialize();
@@ -198,7 +201,8 @@ TEST_CASE("pressure: a flood of blank, broken and foreign lines is answered line
   std::string bytes;
   for (int i = 0; i < count; ++i) bytes += "\n{]\n  \n";
   host.send_raw(bytes);
-  host.expect("an answer to each", [&] { return host.lines().size() == count; }, 30s);
+  host.expect(
+      "an answer to each", [&] { return host.lines().size() == count; }, 30s);
   for (const Line& line : host.lines()) {
     if (line.text != host.lines().front().text) FAIL("another answer: " << line.text);
   }

@@ -7,17 +7,17 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <algorithm>
+#include <array>
 #include <cerrno>
 #include <csignal>
+#include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
+#include <stdexcept>
 #include <string_view>
 #include <system_error>
-
-#include "files.hpp"
 
 extern char** environ;
 
@@ -70,6 +70,11 @@ std::string proc(pid_t pid, const char* name) {
 
 }  // namespace
 
+std::string shim_program() {
+  const char* const given = std::getenv("E2E_SHIM");
+  return given == nullptr ? E2E_SHIM : given;
+}
+
 Process::Process(const std::vector<std::string>& command,
                  const std::vector<std::string>& environment, Streams streams) {
   const std::vector<std::string> variables = child_environment(environment);
@@ -105,6 +110,20 @@ std::optional<int> Process::wait(Millis limit) {
   if (::waitpid(pid_, &status, 0) != pid_) return std::nullopt;
   status_ = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
   return status_;
+}
+
+std::string first_line(const File& pipe) {
+  const Deadline deadline(patience);
+  std::string text;
+  while (text.find('\n') == std::string::npos) {
+    pollfd readable{.fd = pipe.get(), .events = POLLIN, .revents = 0};
+    if (::poll(&readable, 1, deadline.left_ms()) <= 0) throw std::runtime_error("it says nothing");
+    std::array<char, 256> buffer{};
+    const ssize_t count = ::read(pipe.get(), buffer.data(), buffer.size());
+    if (count <= 0) throw std::runtime_error("it ended before it said anything");
+    text.append(buffer.data(), static_cast<std::size_t>(count));
+  }
+  return text;
 }
 
 bool wait_for_end(pid_t pid, Millis limit) {

@@ -8,9 +8,13 @@
 #include <string>
 #include <vector>
 
+#include "files.hpp"
 #include "limits.hpp"
 
 namespace e2e {
+
+/// The program under test: the one just built, or what the environment's E2E_SHIM names.
+[[nodiscard]] std::string shim_program();
 
 /// What a child gets as its standard streams; -1 is /dev/null.
 struct Streams {
@@ -22,8 +26,8 @@ struct Streams {
 /// A child process, killed and reaped with this object at the latest. It also dies with us.
 class Process {
  public:
-  /// Starts `command` (a path and its arguments) with our environment, less what speaks to the shim,
-  /// plus `environment` (NAME=value). Throws if that fails.
+  /// Starts `command` (a path and its arguments) with our environment, less what speaks to the
+  /// shim, plus `environment` (NAME=value). Throws if that fails.
   Process(const std::vector<std::string>& command, const std::vector<std::string>& environment,
           Streams streams);
   ~Process();
@@ -44,6 +48,9 @@ class Process {
   pid_t pid_ = -1;
   std::optional<int> status_;
 };
+
+/// The first line that comes out of a pipe, its newline included. Throws if none comes.
+[[nodiscard]] std::string first_line(const File& pipe);
 
 /// Waits until process `pid`, a child or not, has ended. Reaps nothing.
 [[nodiscard]] bool wait_for_end(pid_t pid, Millis limit);

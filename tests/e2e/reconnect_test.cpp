@@ -30,7 +30,8 @@ struct Usage {
 
 /// Waits until the shim has made `attempts` of them, all in all.
 Usage usage_after(Host& host, std::size_t attempts) {
-  host.expect("attempts", [&] { return host.count_log("connecting: ") >= attempts; }, 60s);
+  host.expect(
+      "attempts", [&] { return host.count_log("connecting: ") >= attempts; }, 60s);
   return {resident_kib(host.pid()), open_descriptors(host.pid())};
 }
 
@@ -69,7 +70,8 @@ TEST_CASE("backoff: each delay is twice the one before, up to the cap, plus at m
   }
   // The attempts come when they were announced.
   for (std::size_t i = 1; i < starts.size(); ++i) {
-    const double waited = std::chrono::duration<double, std::milli>(starts[i] - starts[i - 1]).count();
+    const double waited =
+        std::chrono::duration<double, std::milli>(starts[i] - starts[i - 1]).count();
     CAPTURE(i);
     CHECK(waited >= delays[i - 1] * 0.95 - 10);  // announced in tenths of a second at times
     CHECK(waited <= delays[i - 1] + static_cast<double>(allowed(60ms).count()));
@@ -78,8 +80,8 @@ TEST_CASE("backoff: each delay is twice the one before, up to the cap, plus at m
 
 TEST_CASE("backoff: with full jitter the delays stay between a tenth and the ceiling") {
   Backend backend;
-  Host host({"--backoff-base", "20ms", "--backoff-cap", "200ms", "--log-level", "debug",
-             backend.url()});
+  Host host(
+      {"--backoff-base", "20ms", "--backoff-cap", "200ms", "--log-level", "debug", backend.url()});
   std::vector<double> delays;
   for (int n = 1; n <= 20; ++n) {
     const double ceiling = std::min(200.0, 20.0 * (1U << static_cast<unsigned>(std::min(n, 10))));
@@ -111,7 +113,8 @@ TEST_CASE("reconnects: 200 refused attempts leave nothing behind") {
   // The port is ours, but nobody listens: usage is that of failed connects.
   RawServer server;
   server.stop_listening();
-  Host host({"--backoff-base", "1ms", "--backoff-cap", "10ms", "--log-level", "debug", server.url()});
+  Host host(
+      {"--backoff-base", "1ms", "--backoff-cap", "10ms", "--log-level", "debug", server.url()});
   const Usage early = usage_after(host, 50);
   const Usage late = usage_after(host, 250);
   CHECK(late.descriptors <= early.descriptors + 4);

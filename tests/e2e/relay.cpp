@@ -31,9 +31,7 @@ Relay::~Relay() {
   thread_.join();
 }
 
-std::string Relay::url() const {
-  return "ws://127.0.0.1:" + std::to_string(port_.number()) + "/";
-}
+std::string Relay::url() const { return "ws://127.0.0.1:" + std::to_string(port_.number()) + "/"; }
 
 void Relay::run() {
   std::list<Pair> pairs;

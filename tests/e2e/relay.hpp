@@ -12,8 +12,8 @@ namespace e2e {
 /// A wire between the shim and a backend, served by a thread of its own.
 class Relay {
  public:
-  /// Passes on to 127.0.0.1:`target`. `on_upgraded` runs once, in the relay's thread, when the first
-  /// answer to an upgrade has arrived and before the shim gets it.
+  /// Passes on to 127.0.0.1:`target`. `on_upgraded` runs once, in the relay's thread, when the
+  /// first answer to an upgrade has arrived and before the shim gets it.
   Relay(std::uint16_t target, std::function<void()> on_upgraded);
   ~Relay();
   Relay(const Relay&) = delete;

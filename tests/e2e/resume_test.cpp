@@ -15,7 +15,8 @@ std::string method_of(const Json& message) { return message.value("method", "");
 
 /// All but the lists that the shim may ask for on its own account.
 std::vector<Json> without_lists(std::vector<Json> messages) {
-  std::erase_if(messages, [](const Json& message) { return method_of(message).ends_with("/list"); });
+  std::erase_if(messages,
+                [](const Json& message) { return method_of(message).ends_with("/list"); });
   return messages;
 }
 
@@ -79,9 +80,10 @@ TEST_CASE("resume: a restarted backend is told all of the session, and then what
 TEST_CASE("resume: notifications/initialized that arrives during an outage is not lost") {
   Backend backend(Arguments{});
   Host host(quick() + backend.url());
-  host.expect_result(host.request("initialize", {{"protocolVersion", "2025-06-18"},
-                                                 {"capabilities", Json::object()},
-                                                 {"clientInfo", {{"name", "x"}, {"version", "1"}}}}));
+  host.expect_result(
+      host.request("initialize", {{"protocolVersion", "2025-06-18"},
+                                  {"capabilities", Json::object()},
+                                  {"clientInfo", {{"name", "x"}, {"version", "1"}}}}));
   backend.kill();
   host.expect_log("lost: ");
   host.notify("notifications/initialized");
@@ -98,9 +100,10 @@ TEST_CASE("resume: notifications/initialized that arrives during an outage is no
 TEST_CASE("resume: a host that never sent notifications/initialized is not improved upon") {
   Backend backend(Arguments{});
   Host host(quick() + backend.url());
-  host.expect_result(host.request("initialize", {{"protocolVersion", "2025-06-18"},
-                                                 {"capabilities", Json::object()},
-                                                 {"clientInfo", {{"name", "x"}, {"version", "1"}}}}));
+  host.expect_result(
+      host.request("initialize", {{"protocolVersion", "2025-06-18"},
+                                  {"capabilities", Json::object()},
+                                  {"clientInfo", {{"name", "x"}, {"version", "1"}}}}));
   backend.restart();
   host.expect_log("lost: ");
   host.expect_log("ready: ");
@@ -156,9 +159,10 @@ TEST_CASE("resume: a host that opens a new session has it resumed, not the old o
   Host host(quick() + backend.url());
   host.initialize();
   host.expect_result(host.request("resources/subscribe", {{"uri", "demo://one"}}));
-  const int again = host.request("initialize", {{"protocolVersion", "2024-11-05"},
-                                                {"capabilities", Json::object()},
-                                                {"clientInfo", {{"name", "new"}, {"version", "2"}}}});
+  const int again =
+      host.request("initialize", {{"protocolVersion", "2024-11-05"},
+                                  {"capabilities", Json::object()},
+                                  {"clientInfo", {{"name", "new"}, {"version", "2"}}}});
   host.expect_result(again);
   host.notify("notifications/initialized");
   backend.restart();

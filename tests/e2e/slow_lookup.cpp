@@ -1,6 +1,6 @@
-// Preloaded into the shim by lookup_test.cpp: getaddrinfo() for the name "scripted.test" does what the
-// file named by E2E_LOOKUP says at that moment: `hang` (until it says something else), `fail`, or
-// `find`, which is 127.0.0.1. It also counts, in the file's neighbour `.calls`, by growing it.
+// Preloaded into the shim by lookup_test.cpp: getaddrinfo() for the name "scripted.test" does what
+// the file named by E2E_LOOKUP says at that moment: `hang` (until it says something else), `fail`,
+// or `find`, which is 127.0.0.1. It also counts, in the file's neighbour `.calls`, by growing it.
 
 #include <dlfcn.h>
 #include <fcntl.h>

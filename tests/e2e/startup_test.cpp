@@ -29,7 +29,8 @@ TEST_CASE("start: initialize waits for a backend that is absent and gets its ans
   CHECK(host.expect_text(host.call("echo", {{"text", "hello"}})) == "hello");
 }
 
-TEST_CASE("start: initialize outlives links that are lost before its answer, and is answered once") {
+TEST_CASE(
+    "start: initialize outlives links that are lost before its answer, and is answered once") {
   Backend backend({"--fault", "init-silent"});
   Host host(quick() + backend.url());
   const int id = ask_initialize(host);
@@ -64,7 +65,8 @@ TEST_CASE("start: a backend frozen before the upgrade is tried again, and served
   host.expect_result(id);
 }
 
-TEST_CASE("start: a backend frozen between upgrade and pong is given up, and served once it goes on") {
+TEST_CASE(
+    "start: a backend frozen between upgrade and pong is given up, and served once it goes on") {
   Backend backend(Arguments{});
   Relay relay(backend.port(), [&backend] { backend.freeze(); });
   Host host(quick() + relay.url());

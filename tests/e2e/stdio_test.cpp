@@ -72,7 +72,7 @@ TEST_CASE("stdio: one socket as stdin and stdout serves, and its flags stay as t
   Backend backend(Arguments{});
   Ends ends = make_socket_pair();
   const int flags = flags_of(ends.write);
-  Process shim({E2E_SHIM, backend.url()}, {},
+  Process shim({shim_program(), backend.url()}, {},
                Streams{.in = ends.write.get(), .out = ends.write.get(), .err = -1});
   REQUIRE(::write(ends.read.get(), session.data(), session.size()) ==
           static_cast<ssize_t>(session.size()));
@@ -90,7 +90,7 @@ TEST_CASE("stdio: a regular file as stdin and one as stdout hold a whole session
   const File in = open_file(files.path("in"), O_RDONLY);
   const File out = open_file(files.path("out"), O_WRONLY | O_CREAT | O_EXCL);
   const std::array<int, 2> flags{flags_of(in), flags_of(out)};
-  Process shim({E2E_SHIM, backend.url()}, {},
+  Process shim({shim_program(), backend.url()}, {},
                Streams{.in = in.get(), .out = out.get(), .err = -1});
   CHECK(shim.wait(allowed(patience)) == 0);
   check_session_answers(read_file(files.path("out")));
@@ -101,17 +101,17 @@ TEST_CASE("stdio: a regular file as stdin and one as stdout hold a whole session
 TEST_CASE("stdio: /dev/null as stdin ends the shim at once") {
   Backend backend(Arguments{});
   const auto started = Clock::now();
-  Process shim({E2E_SHIM, backend.url()}, {}, Streams{});
+  Process shim({shim_program(), backend.url()}, {}, Streams{});
   CHECK(shim.wait(allowed(patience)) == 0);
   CHECK(since(started) <= allowed(500ms));
 }
 
 TEST_CASE("stdio: a closed stdin or stdout ends the shim and breaks nothing else") {
   Backend backend(Arguments{});
-  for (const std::string closing : {"exec \"$@\" <&-", "exec \"$@\" >&- </dev/null",
-                                    "exec \"$@\" <&- >&- 2>&-"}) {
+  for (const std::string closing :
+       {"exec \"$@\" <&-", "exec \"$@\" >&- </dev/null", "exec \"$@\" <&- >&- 2>&-"}) {
     CAPTURE(closing);
-    Process shim({"/bin/sh", "-c", closing, "sh", E2E_SHIM, backend.url()}, {}, Streams{});
+    Process shim({"/bin/sh", "-c", closing, "sh", shim_program(), backend.url()}, {}, Streams{});
     const auto status = shim.wait(allowed(2s));
     CHECK(status.has_value());
     if (status) CHECK(*status < 2);
@@ -124,7 +124,7 @@ TEST_CASE("stdio: pipes shared with others keep their flags, and so does a termi
     Ends in = make_pipe();
     Ends out = make_pipe();
     const std::array<int, 2> flags{flags_of(in.read), flags_of(out.write)};
-    Process shim({E2E_SHIM, backend.url()}, {},
+    Process shim({shim_program(), backend.url()}, {},
                  Streams{.in = in.read.get(), .out = out.write.get(), .err = out.write.get()});
     REQUIRE(::write(in.write.get(), session.data(), session.size()) > 0);
     check_holds(read_until(out.read, "\"hi\""), "\"hi\"");
@@ -145,7 +145,7 @@ TEST_CASE("stdio: pipes shared with others keep their flags, and so does a termi
     termios before{};
     REQUIRE(::tcgetattr(terminal.get(), &before) == 0);
     const int flags = flags_of(terminal);
-    Process shim({E2E_SHIM, backend.url()}, {},
+    Process shim({shim_program(), backend.url()}, {},
                  Streams{.in = terminal.get(), .out = terminal.get(), .err = terminal.get()});
     const std::string ping = "{\"jsonrpc\":\"2.0\",\"id\":77,\"method\":\"ping\"}\n";
     REQUIRE(::write(master.get(), ping.data(), ping.size()) > 0);
@@ -164,8 +164,9 @@ TEST_CASE("stdio: pipes shared with others keep their flags, and so does a termi
 
 TEST_CASE("stdio: a stderr that nobody reads does not hold the shim up") {
   Backend backend({"--fault", "close-after-open"});
-  Host host({"--backoff-base", "1ms", "--backoff-cap", "5ms", "--log-level", "debug", backend.url()},
-            {.read_log = false});
+  Host host(
+      {"--backoff-base", "1ms", "--backoff-cap", "5ms", "--log-level", "debug", backend.url()},
+      {.read_log = false});
   host.linger(3s);  // hundreds of links at 300 bytes each: more than a pipe holds
   const auto asked = Clock::now();
   for (int i = 0; i < 100; ++i) CHECK(host.expect_result(host.request("ping")) == Json::object());

@@ -151,7 +151,8 @@ TEST_CASE("tls: 100 links leave nothing behind") {
                       "--ca-file", good.cert} +
             wss(backend));
   const auto after = [&](std::size_t links) {
-    host.expect("links", [&] { return host.count_log("connecting: ") >= links; }, 60s);
+    host.expect(
+        "links", [&] { return host.count_log("connecting: ") >= links; }, 60s);
     return std::pair(resident_kib(host.pid()), open_descriptors(host.pid()));
   };
   const auto early = after(50);

@@ -38,6 +38,7 @@ void Backend::kill(Duration notice) {
   up_ = false;
   connections_.clear();
   held_.clear();
+  leftovers_.clear();
   world_.note("backend", "crashes");
   world_.link().cut(shim::Cause::reset, notice);
 }
@@ -49,7 +50,13 @@ bool Backend::has_swallowed() const {
   return false;
 }
 
-void Backend::connected(Epoch connection) { connections_[connection] = Connection(); }
+/// A backend that mixes up its connections may begin with what it owes the one before.
+void Backend::connected(Epoch connection) {
+  connections_[connection] = Connection();
+  for (std::string& answer : std::exchange(leftovers_, {})) {
+    if (world_.chance(world_.plan().backend.unknown_answer)) send(connection, std::move(answer));
+  }
+}
 
 void Backend::disconnected(Epoch connection) { connections_.erase(connection); }
 
@@ -173,7 +180,10 @@ void Backend::release() {
 /// Sends an answer, as far as the plan lets it through in one piece.
 void Backend::deliver(Epoch connection, const std::string& answer) {
   Connection* const to = find(connection);
-  if (to == nullptr) return;
+  if (to == nullptr) {
+    if (leftovers_.size() < 8) leftovers_.push_back(answer);
+    return;
+  }
   const BackendFaults& faults = world_.plan().backend;
   if (world_.chance(faults.swallow)) {
     to->swallowed = true;

@@ -88,6 +88,7 @@ class Backend {
   std::uint64_t last_tag_ = 0;
   std::string held_method_;
   std::vector<Held> held_;
+  std::vector<std::string> leftovers_;  ///< answers whose connection has gone
   std::optional<Duration> call_time_;
   unsigned copies_ = 1;
   std::map<std::string, std::string> raw_;
