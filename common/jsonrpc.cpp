@@ -93,7 +93,7 @@ struct Slot {
   Place opens = Place::elsewhere;
 };
 
-constexpr std::array<Slot, 20> slots{{
+constexpr std::array<Slot, 21> slots{{
     {Place::root, "jsonrpc", &Message::jsonrpc},
     {Place::root, "id", &Message::id},
     {Place::root, "method", &Message::method},
@@ -104,6 +104,7 @@ constexpr std::array<Slot, 20> slots{{
     {Place::params, "uri", &Message::uri},
     {Place::params, "level", &Message::level},
     {Place::params, "logger", &Message::logger},
+    {Place::params, "cursor", &Message::cursor},
     {Place::params, "protocolVersion", &Message::protocol_version},
     {Place::params, "requestId", &Message::request_id},
     {Place::params, "progressToken", &Message::progress_token},

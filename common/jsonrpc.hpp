@@ -34,7 +34,7 @@ struct Message {
 
   std::string_view jsonrpc, id, method, params, result, error;  // top level
   std::string_view error_code, error_message;                   // in `error`
-  std::string_view name, uri, level, logger, protocol_version;  // in `params`
+  std::string_view name, uri, level, logger, cursor, protocol_version;  // in `params`
   std::string_view request_id, progress_token, progress;        // in `params` of notifications
   std::string_view meta, meta_progress_token;                   // `params._meta`, `.progressToken`
   std::string_view meta_protocol_version;  ///< `_meta["io.modelcontextprotocol/protocolVersion"]`
@@ -109,6 +109,7 @@ void flatten(std::string& text);
 // Codes of JSON-RPC 2.0 § 5.1.
 inline constexpr int parse_error = -32700;
 inline constexpr int invalid_request = -32600;
+inline constexpr int method_not_found = -32601;
 inline constexpr int internal_error = -32603;
 
 }  // namespace shim::jsonrpc

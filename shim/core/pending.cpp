@@ -76,6 +76,10 @@ std::vector<Request> PendingTable::take_all() {
   return taken;
 }
 
+bool PendingTable::only_subscriptions() const {
+  return std::ranges::all_of(requests_, [](const auto& item) { return item.second.acknowledged; });
+}
+
 void PendingTable::sent(Request& request, Epoch epoch, std::string text) {
   SHIM_CHECK(!request.in_flight());
   request.sent_in = epoch;

@@ -17,7 +17,10 @@ namespace shim {
 struct Request {
   std::string id;                             ///< raw JSON text, as the host wrote it
   mcp::Method method = mcp::Method::other;    ///< `other` too where method names mean nothing
-  bool modern = false;                        ///< carries the `_meta` of the modern era
+  std::string version;                        ///< of the modern era, from `_meta`; else empty
+  bool has_cursor = false;                    ///< asks for a further page of a list
+  bool acknowledged = false;                  ///< a subscriptions/listen that is live
+  TimePoint accepted;
   bool replayable = false;                    ///< may be sent again after a loss
   bool replayed = false;                      ///< has been
   std::string progress_token;                 ///< raw JSON text, or empty
@@ -25,6 +28,7 @@ struct Request {
   std::uint64_t order = 0;                    ///< position among all messages of the host
   Epoch sent_in = 0;                          ///< the link it is in flight on; 0: queued
 
+  [[nodiscard]] bool modern() const { return !version.empty(); }
   [[nodiscard]] bool in_flight() const { return sent_in != 0; }
 };
 
@@ -52,6 +56,9 @@ class PendingTable {
 
   /// Removes everything, in the order the host sent it. The caller owes each one an answer.
   [[nodiscard]] std::vector<Request> take_all();
+
+  /// Whether all that is pending are live subscriptions, which nobody expects to be answered.
+  [[nodiscard]] bool only_subscriptions() const;
 
   [[nodiscard]] std::size_t size() const { return requests_.size(); }
   [[nodiscard]] bool empty() const { return requests_.empty(); }

@@ -86,18 +86,18 @@ void Session::host_request(std::string text, const Message& message) {
   Request request;
   request.id = message.id;
   request.method = method;
-  request.modern = reads_mcp() && !message.meta_protocol_version.empty();
+  if (reads_mcp()) request.version = jsonrpc::unquote(message.meta_protocol_version);
+  request.has_cursor = !message.cursor.empty();
+  request.accepted = now_;
   request.order = ++last_order_;
   if (reads_mcp()) request.progress_token = message.meta_progress_token;
-  switch (settings_.replay) {
-    case Replay::safe: request.replayable = mcp::is_read_only(method); break;
-    case Replay::never: break;
-    case Replay::always: request.replayable = reads_mcp(); break;
-  }
+  request.replayable = may_replay(request, message);
   if (method == mcp::Method::initialize) {
     legacy_era_ = true;
-    legacy_.begin(text);
-  } else if (request.modern) {
+    minimal_given_ = false;
+    legacy_lists_ = Lists();
+    legacy_.begin(text, jsonrpc::unquote(message.protocol_version));
+  } else if (request.modern()) {
     modern_era_ = true;
   }
   if (!can_send() && !has_room()) {
@@ -108,6 +108,7 @@ void Session::host_request(std::string text, const Message& message) {
   }
   const std::string id = request.id;
   const std::uint64_t order = request.order;
+  if (!supervisor_.ready()) offer_offline(request, now_);
   const bool added = pending_.add(std::move(request)) == PendingTable::Added::ok;
   SHIM_CHECK(added);
   enqueue(std::move(text), id, order, 0);
@@ -121,6 +122,12 @@ void Session::host_notification(std::string text, const Message& message) {
       legacy_.host_initialized();
       // Not ready: the resuming of the session sends it, if there is a session to resume.
       if (!supervisor_.ready() && legacy_.is_established()) return;
+      break;
+    case mcp::Method::roots_list_changed:
+      // One that waits says as much as two.
+      if (supervisor_.ready()) break;
+      if (queued_roots_change_) outbox_.remove(*queued_roots_change_);
+      queued_roots_change_ = last_order_ + 1;
       break;
     case mcp::Method::progress:
       // About a request of the backend; without its link there is no such request any more.
@@ -178,6 +185,26 @@ bool Session::has_room() const {
   return outbox_.count() < settings_.queue_max && outbox_.cost_bytes() < settings_.queue_bytes;
 }
 
+/// Whether the request may be sent again after a loss (contract 5.3).
+bool Session::may_replay(const Request& request, const Message& message) const {
+  if (!reads_mcp()) return false;
+  switch (settings_.replay) {
+    case Replay::never: return false;
+    case Replay::always: return true;
+    case Replay::safe: break;
+  }
+  if (request.method == mcp::Method::listen) return request.modern();
+  if (request.method == mcp::Method::tools_call)
+    return lists(request.modern()).may_repeat(jsonrpc::unquote(message.name));
+  return mcp::is_read_only(request.method);
+}
+
+/// Requests that are never given up: a host that is refused `initialize` marks the server as failed,
+/// and one whose subscription ends does not renew it.
+bool Session::waits_for_ever(const Request& request) const {
+  return request.method == mcp::Method::initialize || request.acknowledged;
+}
+
 void Session::enqueue(std::string text, std::string_view request_id, std::uint64_t order,
                       Epoch only_for) {
   Outbox::Item item{.text = std::move(text), .request_id = std::string(request_id),
@@ -186,10 +213,9 @@ void Session::enqueue(std::string text, std::string_view request_id, std::uint64
     send(std::move(item));
     return;
   }
-  const bool waits_for_ever =
-      request_id.empty() || settings_.queue_timeout == Duration::zero() || supervisor_.ready() ||
-      pending_.find(request_id)->method == mcp::Method::initialize;
-  if (!waits_for_ever) item.deadline = now_ + settings_.queue_timeout;
+  const bool is_limited = !request_id.empty() && settings_.queue_timeout > Duration::zero() &&
+                          !supervisor_.ready() && !waits_for_ever(*pending_.find(request_id));
+  if (is_limited) item.deadline = now_ + settings_.queue_timeout;
   outbox_.push(order, std::move(item));
 }
 
@@ -204,6 +230,7 @@ void Session::send(Outbox::Item item) {
     Request* const request = pending_.find(item.request_id);
     SHIM_CHECK(request != nullptr);
     const bool keep = request->method == mcp::Method::initialize ||
+                      request->method == mcp::Method::listen ||
                       (request->replayable && !request->replayed &&
                        pending_.kept_bytes() + item.text.size() <= settings_.queue_bytes);
     pending_.sent(*request, epoch(), keep ? item.text : std::string());

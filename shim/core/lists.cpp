@@ -1,0 +1,119 @@
+#include "shim/core/lists.hpp"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <vector>
+
+namespace shim {
+namespace {
+
+using nlohmann::json;
+
+struct Names {
+  std::string_view method;
+  std::string_view member;
+  std::string_view capability;
+  std::string_view changed;
+};
+
+constexpr std::array<Names, list_kinds.size()> names{{
+    {"tools/list", "tools", "tools", "notifications/tools/list_changed"},
+    {"prompts/list", "prompts", "prompts", "notifications/prompts/list_changed"},
+    {"resources/list", "resources", "resources", "notifications/resources/list_changed"},
+    {"resources/templates/list", "resourceTemplates", "resources",
+     "notifications/resources/list_changed"},
+}};
+
+const Names& names_of(ListKind kind) { return names[static_cast<std::size_t>(kind)]; }
+
+bool has_next_page(const json& result) {
+  const auto cursor = result.find("nextCursor");
+  return cursor != result.end() && cursor->is_string();
+}
+
+/// The items of a list result as text, each normalised, in an order of their own.
+std::vector<std::string> items(ListKind kind, const json& result) {
+  std::vector<std::string> out;
+  const auto found = result.find(names_of(kind).member);
+  if (found == result.end() || !found->is_array()) return out;
+  for (const json& item : *found) {
+    out.push_back(item.dump(-1, ' ', false, json::error_handler_t::replace));
+  }
+  std::ranges::sort(out);
+  return out;
+}
+
+bool hint(const json& tool, const char* name) {
+  const auto annotations = tool.find("annotations");
+  if (annotations == tool.end() || !annotations->is_object()) return false;
+  const auto value = annotations->find(name);
+  return value != annotations->end() && value->is_boolean() && value->get<bool>();
+}
+
+json parse_object(std::string_view text) {
+  json value = json::parse(text, nullptr, false);
+  return value.is_object() ? value : json::object();
+}
+
+}  // namespace
+
+std::optional<ListKind> list_kind(mcp::Method method) {
+  switch (method) {
+    case mcp::Method::tools_list: return ListKind::tools;
+    case mcp::Method::prompts_list: return ListKind::prompts;
+    case mcp::Method::resources_list: return ListKind::resources;
+    case mcp::Method::resources_templates_list: return ListKind::templates;
+    default: return std::nullopt;
+  }
+}
+
+std::string_view list_method(ListKind kind) { return names_of(kind).method; }
+std::string_view list_changed_method(ListKind kind) { return names_of(kind).changed; }
+std::string_view list_capability(ListKind kind) { return names_of(kind).capability; }
+
+std::string empty_list(ListKind kind) {
+  return json{{std::string(names_of(kind).member), json::array()}}.dump();
+}
+
+bool is_complete_list(std::string_view result) { return !has_next_page(parse_object(result)); }
+
+void Lists::shown(ListKind kind, std::string_view result, bool first_page) {
+  Entry& shown = entry(kind);
+  shown.is_shown = true;
+  shown.paged = !first_page || result.size() > list_bytes_max || !is_complete_list(result);
+  shown.result = shown.paged ? std::string_view() : result;
+}
+
+Lists::Comparison Lists::compare(ListKind kind, std::string_view result) const {
+  const Entry& shown = entry(kind);
+  if (!shown.is_shown) return Comparison::never_shown;
+  if (shown.paged) return Comparison::different;
+  const json now = parse_object(result);
+  const bool same =
+      !has_next_page(now) && items(kind, now) == items(kind, parse_object(shown.result));
+  return same ? Comparison::same : Comparison::different;
+}
+
+const std::string* Lists::last(ListKind kind) const {
+  const Entry& shown = entry(kind);
+  return shown.is_shown && !shown.paged ? &shown.result : nullptr;
+}
+
+void Lists::learn_tools(std::string_view result, bool first_page) {
+  if (first_page) repeatable_.clear();
+  const json parsed = parse_object(result);
+  const auto tools = parsed.find("tools");
+  if (tools == parsed.end() || !tools->is_array()) return;
+  for (const json& tool : *tools) {
+    const auto name = tool.is_object() ? tool.find("name") : tool.end();
+    if (!tool.is_object() || name == tool.end() || !name->is_string()) continue;
+    // A later page, or a second entry, may take back what an earlier one said.
+    if (hint(tool, "readOnlyHint") || hint(tool, "idempotentHint")) {
+      repeatable_.insert(name->get<std::string>());
+    } else {
+      repeatable_.erase(name->get<std::string>());
+    }
+  }
+}
+
+}  // namespace shim

@@ -1,0 +1,117 @@
+// What a new link is told before any other traffic, and what is learnt from it (contract 5.1).
+
+#include <utility>
+
+#include "common/text.hpp"
+#include "shim/core/session.hpp"
+
+namespace shim {
+
+void Session::start_resume() {
+  if (!legacy_.is_established()) {
+    complete_resume();
+    return;
+  }
+  const std::string id = own_id();
+  own_requests_.emplace(id, OwnRequest{.purpose = OwnRequest::Purpose::initialize});
+  write_link(legacy_.resume_initialize(id));
+}
+
+void Session::own_answered(const Message& answer) {
+  const auto position = own_requests_.find(answer.id);
+  const OwnRequest own = position->second;
+  own_requests_.erase(position);
+  switch (own.purpose) {
+    case OwnRequest::Purpose::initialize: resume_answered(answer); return;
+    case OwnRequest::Purpose::restore:
+      if (answer.error.empty()) return;
+      log(LogLevel::warn, "the backend refused to restore a subscription or the log level: " +
+                              printable(answer.error));
+      return;
+    case OwnRequest::Purpose::list:
+      if (!answer.result.empty()) compare_list(own.kind, answer.result);
+      return;
+  }
+}
+
+void Session::resume_answered(const Message& answer) {
+  if (!answer.error.empty()) {
+    lose_link({.cause = Cause::resume_refused,
+               .detail = "the backend refused to initialize again: " + printable(answer.error)});
+    return;
+  }
+  const auto facts = InitializeFacts::read(answer.result);
+  const std::string version = facts ? facts->protocol_version : "none";
+  if (version != legacy_.protocol_version()) {
+    lose_link({.cause = Cause::incompatible,
+               .detail = "the session uses protocol version " + legacy_.protocol_version() +
+                         ", the backend now answers " + printable(version, 64)});
+    return;
+  }
+  remember(legacy_.requested_version(), "initialize", answer.result);
+  if (legacy_.is_initialized()) write_link(jsonrpc::notification("notifications/initialized"));
+  for (const LegacySession::Step& step : legacy_.steps()) {
+    send_own(step.method, step.params, {.purpose = OwnRequest::Purpose::restore});
+  }
+  if (legacy_.is_initialized()) compare_lists(*facts);
+  complete_resume();
+}
+
+void Session::complete_resume() {
+  ++counters_.links_ready;
+  offline_.clear();
+  queued_roots_change_.reset();
+  supervisor_.resumed(now_, *out_);
+  flush();
+}
+
+/// Asks for each list that the host has been shown and is to hear about, unless it is plain already
+/// whether it has changed.
+void Session::compare_lists(const InitializeFacts& now) {
+  for (const ListKind kind : list_kinds) {
+    if (!legacy_.announces(kind) || !legacy_lists_.was_shown(kind)) continue;
+    if (!now.has_list[static_cast<std::size_t>(kind)]) {
+      compare_list(kind, empty_list(kind));
+    } else if (legacy_lists_.last(kind) == nullptr) {
+      announce_list(kind);  // it came in pages
+    } else {
+      send_own(list_method(kind), "{}", {.purpose = OwnRequest::Purpose::list, .kind = kind});
+    }
+  }
+}
+
+void Session::compare_list(ListKind kind, std::string_view result) {
+  if (kind == ListKind::tools) legacy_lists_.learn_tools(result, true);
+  if (is_complete_list(result)) remember(legacy_.requested_version(), list_method(kind), result);
+  if (legacy_lists_.compare(kind, result) == Lists::Comparison::different) announce_list(kind);
+}
+
+void Session::announce_list(ListKind kind) {
+  const std::string_view method = list_changed_method(kind);
+  if (!announced_.insert(method).second) return;
+  log(LogLevel::info, "the backend came back with other " + std::string(list_capability(kind)));
+  write_host(jsonrpc::notification(method));
+}
+
+void Session::send_own(std::string_view method, std::string_view params, OwnRequest own) {
+  const std::string id = own_id();
+  own_requests_.emplace(id, own);
+  write_link(jsonrpc::request(id, method, params));
+}
+
+/// An id for a request of our own: an integer below 2^53, since some backends mangle strings. Drawn
+/// from the upper half of that range, so that a host that counts up from 0 never comes near it.
+std::string Session::own_id() {
+  for (;;) {
+    std::string id = std::to_string(random_.between(std::uint64_t{1} << 52U,
+                                                    (std::uint64_t{1} << 53U) - 1));
+    if (pending_.find(id) == nullptr && !own_requests_.contains(id)) return id;
+  }
+}
+
+void Session::write_link(std::string text) {
+  link_unwritten_ += text.size();
+  out_->emplace_back(action::WriteLink{epoch(), std::move(text)});
+}
+
+}  // namespace shim
