@@ -184,7 +184,7 @@ void Session::settle_lost(Request request) {
     request.replayed = true;
     ++counters_.replays;
   }
-  offer_offline(request, now_);
+  offer_offline(request);
   Outbox::Item item{.text = std::move(request.kept_text), .request_id = request.id};
   request.kept_text.clear();
   request.sent_in = 0;

@@ -165,7 +165,7 @@ class Session {
   };
 
   // session_offline.cpp: answers while the backend is away (contract 6).
-  void offer_offline(const Request& request, TimePoint earliest);
+  void offer_offline(const Request& request);
   void answer_offline_due();
   [[nodiscard]] std::optional<std::string> offline_result(const Request& request);
   void answer_offline(const Request& request, const std::string& result);

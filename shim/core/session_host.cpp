@@ -108,7 +108,7 @@ void Session::host_request(std::string text, const Message& message) {
   }
   const std::string id = request.id;
   const std::uint64_t order = request.order;
-  if (!supervisor_.ready()) offer_offline(request, now_);
+  if (!supervisor_.ready()) offer_offline(request);
   const bool added = pending_.add(std::move(request)) == PendingTable::Added::ok;
   SHIM_CHECK(added);
   enqueue(std::move(text), id, order, 0);

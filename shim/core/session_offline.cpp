@@ -9,7 +9,7 @@ namespace shim {
 
 /// Notes that a request which cannot be sent may be answered without the backend, after a grace in
 /// which it may come back.
-void Session::offer_offline(const Request& request, TimePoint earliest) {
+void Session::offer_offline(const Request& request) {
   if (!uses_cache() || request.has_cursor) return;
   switch (request.method) {
     case mcp::Method::initialize:
@@ -19,10 +19,12 @@ void Session::offer_offline(const Request& request, TimePoint earliest) {
   }
   // Loads the cache while the grace runs.
   static_cast<void>(cached(request.modern() ? request.version : legacy_.requested_version()));
-  // A host's patience with initialize began when it asked, not when a link was lost.
-  const bool is_start = request.method == mcp::Method::initialize;
-  const TimePoint from = is_start ? request.accepted : earliest;
-  offline_.emplace(std::max(now_, from + settings_.init_grace), request.id);
+  // The grace runs from when the backend went away: four lists asked for one after the other must
+  // not wait four times. A host's patience with initialize began when it asked, at the latest.
+  TimePoint due = now_ - supervisor_.down_for(now_) + settings_.init_grace;
+  if (request.method == mcp::Method::initialize)
+    due = std::min(due, request.accepted + settings_.init_grace);
+  offline_.emplace(std::max(now_, due), request.id);
 }
 
 void Session::answer_offline_due() {
