@@ -21,10 +21,12 @@ struct BackoffPolicy {
 };
 
 /// Capped exponential backoff with jitter (contract 4.2; the `full` and `equal` shapes are those of
-/// Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog 2015, with a floor under `full`).
+/// Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog 2015, with a floor under
+/// `full`).
 ///
 /// A value: copying it copies its position. It never reads a clock and takes its randomness as an
-/// argument. When to call succeeded() is the caller's decision: on proof of service, not on connect.
+/// argument. When to call succeeded() is the caller's decision: on proof of service, not on
+/// connect.
 class Backoff {
  public:
   explicit Backoff(const BackoffPolicy& policy) : policy_(policy) {}

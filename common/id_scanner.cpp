@@ -6,7 +6,9 @@ namespace {
 constexpr std::size_t captured_bytes_max = 256;
 constexpr std::size_t ids_max = 4;
 
-bool is_space(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
+bool is_space(char c) {
+  return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
 
 bool looks_like_id(std::string_view raw) {
   if (raw.size() >= 2 && raw.front() == '"') return raw.back() == '"';
@@ -48,7 +50,9 @@ void IdScanner::structural(char c) {
   }
   switch (c) {
     case '{':
-    case '[': ++depth_; break;
+    case '[':
+      ++depth_;
+      break;
     case '}':
     case ']':
       if (depth_ == 1) {
@@ -84,7 +88,8 @@ void IdScanner::end_of_value() {
 
 void IdScanner::take(char c) {
   std::string& target = expect_ == Expect::value ? value_ : key_;
-  // A text longer than this is neither a key nor an id of interest; one byte past the limit marks it.
+  // A text longer than this is neither a key nor an id of interest; one byte past the limit marks
+  // it.
   if (target.size() <= captured_bytes_max) target += c;
 }
 

@@ -15,7 +15,9 @@ namespace {
 /// Buffers above this size are given back after the message that needed them.
 constexpr std::size_t kept_capacity_max = std::size_t{1} << 20U;
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
+bool is_digit(char c) {
+  return c >= '0' && c <= '9';
+}
 
 std::size_t skip_digits(std::string_view text, std::size_t at) {
   while (at < text.size() && is_digit(text[at])) ++at;
@@ -55,8 +57,8 @@ std::size_t escape_length(std::string_view text) {
   return hex.find_first_not_of("0123456789abcdefABCDEF") == std::string_view::npos ? 6 : 0;
 }
 
-/// Whether every escape in the inside of a string token is legal. simdjson's first stage has already
-/// refused control characters and invalid UTF-8.
+/// Whether every escape in the inside of a string token is legal. simdjson's first stage has
+/// already refused control characters and invalid UTF-8.
 bool escapes_are_valid(std::string_view inside) {
   for (;;) {
     const std::size_t at = inside.find('\\');
@@ -68,7 +70,9 @@ bool escapes_are_valid(std::string_view inside) {
   }
 }
 
-bool is_string(std::string_view raw) { return raw.size() >= 2 && raw.front() == '"'; }
+bool is_string(std::string_view raw) {
+  return raw.size() >= 2 && raw.front() == '"';
+}
 
 std::string_view trim_right(std::string_view text) {
   const std::size_t last = text.find_last_not_of(" \t\n\r");
@@ -127,8 +131,8 @@ const Slot* find_slot(Place place, std::string_view key) {
 /// One pass over the tokens of a text. simdjson's first stage has found where each token starts and
 /// has refused invalid UTF-8, unclosed strings and control characters in strings; this checks the
 /// grammar (RFC 8259) and notes the members of the slots on the way. We stop at the first stage
-/// because both of simdjson's front ends are wrong for a bridge: DOM refuses numbers and escapes that
-/// are legal JSON but have no C++ value, On-Demand does not check what nobody asks for.
+/// because both of simdjson's front ends are wrong for a bridge: DOM refuses numbers and escapes
+/// that are legal JSON but have no C++ value, On-Demand does not check what nobody asks for.
 class Walk {
  public:
   Walk(std::string_view text, const std::uint32_t* starts, std::size_t count, Message& message,
@@ -177,13 +181,16 @@ class Walk {
 
 bool Walk::value(Place place, unsigned depth) {
   switch (peek()) {
-    case '{': return depth > depth_max ? skip_container() : object(place, depth);
-    case '[': return depth > depth_max ? skip_container() : array(place, depth);
+    case '{':
+      return depth > depth_max ? skip_container() : object(place, depth);
+    case '[':
+      return depth > depth_max ? skip_container() : array(place, depth);
     case '"': {
       const std::string_view token = take_token();
       return escapes_are_valid(token.substr(1, token.size() - 2));
     }
-    default: break;
+    default:
+      break;
   }
   if (done()) return false;
   const std::string_view token = take_token();
@@ -263,7 +270,8 @@ Kind kind_of(const Message& m) {
     return m.usable_id().empty() ? Kind::other : Kind::request;
   }
   if (m.id.empty() || m.result.empty() == m.error.empty()) return Kind::other;
-  if (!m.error.empty() && (m.error.front() != '{' || !is_integer(m.error_code) || !is_string(m.error_message)))
+  if (!m.error.empty() &&
+      (m.error.front() != '{' || !is_integer(m.error_code) || !is_string(m.error_message)))
     return Kind::other;
   return m.usable_id().empty() && m.id != "null" ? Kind::other : Kind::response;
 }
@@ -288,7 +296,9 @@ struct Reader::Impl {
 Reader::Reader() : impl_(std::make_unique<Impl>()) {}
 Reader::~Reader() = default;
 
-const std::vector<std::string_view>& Reader::elements() const { return impl_->elements; }
+const std::vector<std::string_view>& Reader::elements() const {
+  return impl_->elements;
+}
 
 Read Reader::read(std::string_view text, Message& message) {
   message = Message();
@@ -315,7 +325,8 @@ Read Reader::Impl::read(std::string_view text, Message& message) {
     return Read::refused;
   }
   if (!find_tokens(text)) return Read::invalid;
-  Walk walk(text, parser->structural_indexes.get(), parser->n_structural_indexes, message, elements);
+  Walk walk(text, parser->structural_indexes.get(), parser->n_structural_indexes, message,
+            elements);
   if (!walk.run()) return Read::invalid;
   if (walk.beyond_limits()) return Read::refused;
   if (text[parser->structural_indexes[0]] == '[') return Read::batch;

@@ -32,11 +32,11 @@ enum class Kind : std::uint8_t {
 struct Message {
   Kind kind = Kind::other;
 
-  std::string_view jsonrpc, id, method, params, result, error;  // top level
-  std::string_view error_code, error_message;                   // in `error`
+  std::string_view jsonrpc, id, method, params, result, error;          // top level
+  std::string_view error_code, error_message;                           // in `error`
   std::string_view name, uri, level, logger, cursor, protocol_version;  // in `params`
-  std::string_view request_id, progress_token, progress;        // in `params` of notifications
-  std::string_view meta, meta_progress_token;                   // `params._meta`, `.progressToken`
+  std::string_view request_id, progress_token, progress;  // in `params` of notifications
+  std::string_view meta, meta_progress_token;             // `params._meta`, `.progressToken`
   std::string_view meta_protocol_version;  ///< `_meta["io.modelcontextprotocol/protocolVersion"]`
   std::string_view meta_subscription_id;   ///< `_meta["io.modelcontextprotocol/subscriptionId"]`
 
@@ -52,8 +52,9 @@ enum class Read : std::uint8_t {
 };
 
 /// Validates and classifies messages with simdjson; keeps its buffers between reads, and gives them
-/// back after a large one. Strictness is that of RFC 8259's grammar and no more: numbers of any size
-/// and lone surrogate escapes are legal JSON, hosts do send them, and they pass through unchanged.
+/// back after a large one. Strictness is that of RFC 8259's grammar and no more: numbers of any
+/// size and lone surrogate escapes are legal JSON, hosts do send them, and they pass through
+/// unchanged.
 class Reader {
  public:
   Reader();
@@ -61,8 +62,8 @@ class Reader {
   Reader(const Reader&) = delete;
   Reader& operator=(const Reader&) = delete;
 
-  /// Reads `text`. `message` is filled for Read::message; for Read::refused its views are, as far as
-  /// the text was looked into.
+  /// Reads `text`. `message` is filled for Read::message; for Read::refused its views are, as far
+  /// as the text was looked into.
   [[nodiscard]] Read read(std::string_view text, Message& message);
 
   /// After Read::batch: the raw text of each element, views into the text read.

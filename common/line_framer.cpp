@@ -38,9 +38,13 @@ void LineFramer::commit(std::size_t bytes) {
   end_ += bytes;
 }
 
-LineFramer::Pull LineFramer::pull(std::string& line) { return pull_until(line, false); }
+LineFramer::Pull LineFramer::pull(std::string& line) {
+  return pull_until(line, false);
+}
 
-LineFramer::Pull LineFramer::pull_last(std::string& line) { return pull_until(line, true); }
+LineFramer::Pull LineFramer::pull_last(std::string& line) {
+  return pull_until(line, true);
+}
 
 LineFramer::Pull LineFramer::pull_until(std::string& line, bool ended) {
   while (begin_ < end_ || (ended && skipping_)) {
@@ -52,9 +56,8 @@ LineFramer::Pull LineFramer::pull_until(std::string& line, bool ended) {
       if (skipping_ || end_ - begin_ > line_bytes_max_ + 1) start_skipping();  // + 1 for a '\r'
       return Pull::need_more;
     }
-    const std::size_t stop = found != nullptr
-                                 ? static_cast<std::size_t>(static_cast<const char*>(found) - data)
-                                 : end_;
+    const std::size_t stop =
+        found != nullptr ? static_cast<std::size_t>(static_cast<const char*>(found) - data) : end_;
     std::string_view text(data + begin_, stop - begin_);
     if (!text.empty() && text.back() == '\r') text.remove_suffix(1);
     if (skipping_ || text.size() > line_bytes_max_) {

@@ -41,7 +41,7 @@ class LineFramer {
   void start_skipping();
 
   std::size_t line_bytes_max_;
-  std::string buffer_;       ///< [begin_, end_) holds bytes not pulled yet
+  std::string buffer_;  ///< [begin_, end_) holds bytes not pulled yet
   std::size_t begin_ = 0;
   std::size_t end_ = 0;
   std::size_t scanned_ = 0;  ///< no '\n' in [begin_, scanned_)

@@ -12,7 +12,8 @@ inline constexpr std::size_t shown_bytes_max = 256;
 
 /// `bytes` as printable ASCII: everything else becomes `\n`, `\t`, `\r`, `\\` or `\xNN`, and what
 /// goes beyond `bytes_max` of input becomes `…` (three dots). Never fails.
-[[nodiscard]] std::string printable(std::string_view bytes, std::size_t bytes_max = shown_bytes_max);
+[[nodiscard]] std::string printable(std::string_view bytes,
+                                    std::size_t bytes_max = shown_bytes_max);
 
 /// True if every byte is visible ASCII or a space, which is all that may stand in a header value, a
 /// token or a path (contract 11): no CR, LF or NUL can reach the wire.

@@ -11,11 +11,9 @@ namespace shim {
 namespace {
 
 bool consume(std::string_view& text, std::string_view prefix) {
-  const auto same = [](char a, char b) {
-    return std::tolower(static_cast<unsigned char>(a)) == b;
-  };
-  if (text.size() < prefix.size() ||
-      !std::equal(prefix.begin(), prefix.end(), text.begin(), [&](char p, char t) { return same(t, p); }))
+  const auto same = [](char a, char b) { return std::tolower(static_cast<unsigned char>(a)) == b; };
+  if (text.size() < prefix.size() || !std::equal(prefix.begin(), prefix.end(), text.begin(),
+                                                 [&](char p, char t) { return same(t, p); }))
     return false;
   text.remove_prefix(prefix.size());
   return true;
@@ -61,8 +59,7 @@ std::string parse_authority(std::string_view text, Url& url) {
 }  // namespace
 
 std::variant<Url, std::string> parse_url(std::string_view text) {
-  if (!is_visible_ascii(text))
-    return "a URL must be plain ASCII; percent-encode everything else";
+  if (!is_visible_ascii(text)) return "a URL must be plain ASCII; percent-encode everything else";
   if (text.find(' ') != std::string_view::npos) return "a URL must not hold spaces; write %20";
   if (text.find('#') != std::string_view::npos) return "a WebSocket URL has no fragment (#…)";
   if (text.size() > 2048) return "the URL is longer than 2048 bytes";

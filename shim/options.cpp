@@ -147,8 +147,8 @@ std::string parse_header(const std::string& text, Options& options) {
   if (colon == std::string::npos || colon == 0) return "write it as 'Name: value'";
   const std::string name = text.substr(0, colon);
   const bool is_token = std::ranges::all_of(name, [](unsigned char c) {
-    return std::isalnum(c) != 0 || std::string_view("!#$%&'*+-.^_`|~").find(static_cast<char>(c)) !=
-                                       std::string_view::npos;
+    return std::isalnum(c) != 0 ||
+           std::string_view("!#$%&'*+-.^_`|~").find(static_cast<char>(c)) != std::string_view::npos;
   });
   if (!is_token) return "the header name holds characters that no header name has";
   if (is_reserved(name)) return "the header " + name + " belongs to the handshake itself";
@@ -188,7 +188,8 @@ void add_connection_flags(Flags& flags, Options& options) {
   flags.duration("--validate-timeout", core.validate_timeout, 10ms, 1h, "the first pong");
   flags.duration("--resume-timeout", core.resume_timeout, 10ms, 1h,
                  "taking the session up on a new link");
-  flags.duration("--backoff-base", core.backoff.base, 1ms, 1h, "base of the delay between attempts");
+  flags.duration("--backoff-base", core.backoff.base, 1ms, 1h,
+                 "base of the delay between attempts");
   flags.duration("--backoff-cap", core.backoff.cap, 1ms, 24h, "longest delay between attempts");
   flags.add("--jitter", "KIND", "spread of the delays: full, equal, or a ratio from 0 to 1 [full]",
             [&core](const std::string& text) { return parse_jitter(text, core.backoff.jitter); });
@@ -200,7 +201,8 @@ void add_message_flags(Flags& flags, Options& options) {
   Settings& core = options.core;
   flags.duration("--queue-timeout", core.queue_timeout, 0s, 24h,
                  "longest wait of a request that cannot be sent; 0: no limit");
-  flags.count("--queue-max", core.queue_max, 1, 1'000'000, "messages waiting for the backend at most");
+  flags.count("--queue-max", core.queue_max, 1, 1'000'000,
+              "messages waiting for the backend at most");
   flags.size("--queue-bytes", core.queue_bytes, 1024, std::size_t{1} << 30U,
              "bytes waiting in either direction at most");
   flags.size("--max-message", core.max_message, 1024, std::size_t{1} << 30U,
@@ -213,11 +215,11 @@ void add_message_flags(Flags& flags, Options& options) {
                std::to_array<std::pair<const char*, ToolErrors>>(
                    {{"result", ToolErrors::result}, {"error", ToolErrors::error}}),
                "how a failed tools/call is answered");
-  flags.choice("--protocol", core.protocol,
-               std::to_array<std::pair<const char*, Protocol>>({{"auto", Protocol::automatic},
-                                                                {"mcp", Protocol::mcp},
-                                                                {"jsonrpc", Protocol::jsonrpc}}),
-               "what meaning is read into messages");
+  flags.choice(
+      "--protocol", core.protocol,
+      std::to_array<std::pair<const char*, Protocol>>(
+          {{"auto", Protocol::automatic}, {"mcp", Protocol::mcp}, {"jsonrpc", Protocol::jsonrpc}}),
+      "what meaning is read into messages");
   flags.choice("--offline", core.offline,
                std::to_array<std::pair<const char*, Offline>>(
                    {{"cache", Offline::cache}, {"wait", Offline::wait}}),
@@ -239,12 +241,12 @@ void add_message_flags(Flags& flags, Options& options) {
 void add_log_flags(Flags& flags, Options& options) {
   flags.add("--log-level", "NAME", "trace, debug, info, warn, error or off [info]",
             [&log = options.log](const std::string& text) -> std::string {
-              static constexpr auto levels = std::to_array<std::pair<const char*, LogLevel>>(
-                  {{"trace", LogLevel::trace},
-                   {"debug", LogLevel::debug},
-                   {"info", LogLevel::info},
-                   {"warn", LogLevel::warn},
-                   {"error", LogLevel::error}});
+              static constexpr auto levels =
+                  std::to_array<std::pair<const char*, LogLevel>>({{"trace", LogLevel::trace},
+                                                                   {"debug", LogLevel::debug},
+                                                                   {"info", LogLevel::info},
+                                                                   {"warn", LogLevel::warn},
+                                                                   {"error", LogLevel::error}});
               log.off = text == "off";
               for (const auto& [name, level] : levels) {
                 if (text == name) log.level = level;

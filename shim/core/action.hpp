@@ -70,10 +70,10 @@ struct Finish {
 
 }  // namespace action
 
-using Action = std::variant<action::OpenLink, action::CloseLink, action::PingLink,
-                            action::WriteLink, action::PauseLink, action::WriteHost,
-                            action::PauseHost, action::LoadCache, action::StoreCache,
-                            action::Log, action::Finish>;
+using Action =
+    std::variant<action::OpenLink, action::CloseLink, action::PingLink, action::WriteLink,
+                 action::PauseLink, action::WriteHost, action::PauseHost, action::LoadCache,
+                 action::StoreCache, action::Log, action::Finish>;
 using Actions = std::vector<Action>;
 
 }  // namespace shim

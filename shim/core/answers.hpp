@@ -29,7 +29,8 @@ struct Circumstances {
 };
 
 /// The whole answer to `request`: a JSON-RPC error, or for a tools/call with ToolErrors::result a
-/// tool result with `isError` that a model can read and act on. `said` is one plain sentence or two.
+/// tool result with `isError` that a model can read and act on. `said` is one plain sentence or
+/// two.
 [[nodiscard]] std::string failure(const Request& request, Reason reason, std::string_view said,
                                   const Circumstances& circumstances, ToolErrors tool_errors);
 

@@ -45,7 +45,7 @@ class BackendRequests {
   Open take(Map::iterator position);
 
   std::uint64_t last_number_ = 0;
-  Map open_;                                               ///< by our number
+  Map open_;                                                      ///< by our number
   std::unordered_map<std::string, std::uint64_t> by_backend_id_;  ///< token key to our number
 };
 

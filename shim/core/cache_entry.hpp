@@ -9,8 +9,8 @@
 namespace shim {
 
 /// What one backend last answered to hosts that ask for one protocol version: real results by
-/// method, from which a host is served while the backend is away (contract 6). Holds no secrets: the
-/// URL it belongs to has had them removed, and requests are not stored.
+/// method, from which a host is served while the backend is away (contract 6). Holds no secrets:
+/// the URL it belongs to has had them removed, and requests are not stored.
 class CacheEntry {
  public:
   /// Largest file written or believed.
@@ -38,8 +38,8 @@ class CacheEntry {
   std::map<std::string, std::string, std::less<>> results_;
 };
 
-/// The answer to `initialize` when the backend has never been seen: enough for a host to carry on and
-/// to ask again when told that the lists have changed. `version` is a raw JSON string.
+/// The answer to `initialize` when the backend has never been seen: enough for a host to carry on
+/// and to ask again when told that the lists have changed. `version` is a raw JSON string.
 [[nodiscard]] std::string minimal_initialize_result(std::string_view version,
                                                     std::string_view shim_version);
 

@@ -12,30 +12,40 @@ namespace shim {
 
 /// Why a message was dropped instead of passed on.
 enum class Drop : std::uint8_t {
-  unknown_answer,      ///< from the backend, to nothing that is in flight on this link
-  unknown_progress,    ///< for a token that is not pending
-  bad_backend_message, ///< not strict JSON-RPC, or too long
+  unknown_answer,       ///< from the backend, to nothing that is in flight on this link
+  unknown_progress,     ///< for a token that is not pending
+  bad_backend_message,  ///< not strict JSON-RPC, or too long
   binary_frame,
-  stale_host_answer,   ///< of the host, to a request of a link that is gone
+  stale_host_answer,  ///< of the host, to a request of a link that is gone
   bad_host_answer,
-  unknown_cancel,      ///< of a request that is not pending
+  unknown_cancel,           ///< of a request that is not pending
   unsendable_notification,  ///< of the host, with no room to wait or nobody it could concern
-  unexpected_request,  ///< of the backend: modern era, or too many open at once
+  unexpected_request,       ///< of the backend: modern era, or too many open at once
   count,
 };
 
 [[nodiscard]] constexpr std::string_view name(Drop drop) {
   switch (drop) {
-    case Drop::unknown_answer: return "answer to nothing in flight";
-    case Drop::unknown_progress: return "progress for a token that is not pending";
-    case Drop::bad_backend_message: return "invalid message from the backend";
-    case Drop::binary_frame: return "binary frame";
-    case Drop::stale_host_answer: return "host's answer to a request of a lost link";
-    case Drop::bad_host_answer: return "malformed answer of the host";
-    case Drop::unknown_cancel: return "cancellation of a request that is not pending";
-    case Drop::unsendable_notification: return "notification of the host that cannot be kept";
-    case Drop::unexpected_request: return "request of the backend that cannot be passed on";
-    case Drop::count: break;
+    case Drop::unknown_answer:
+      return "answer to nothing in flight";
+    case Drop::unknown_progress:
+      return "progress for a token that is not pending";
+    case Drop::bad_backend_message:
+      return "invalid message from the backend";
+    case Drop::binary_frame:
+      return "binary frame";
+    case Drop::stale_host_answer:
+      return "host's answer to a request of a lost link";
+    case Drop::bad_host_answer:
+      return "malformed answer of the host";
+    case Drop::unknown_cancel:
+      return "cancellation of a request that is not pending";
+    case Drop::unsendable_notification:
+      return "notification of the host that cannot be kept";
+    case Drop::unexpected_request:
+      return "request of the backend that cannot be passed on";
+    case Drop::count:
+      break;
   }
   return "?";
 }

@@ -81,10 +81,10 @@ struct CacheLoaded {
 
 }  // namespace event
 
-using Event = std::variant<event::HostLine, event::HostLineTooLong, event::HostClosed,
-                           event::HostGone, event::HostWritten, event::StopRequested,
-                           event::ReconnectRequested, event::LinkOpened, event::LinkPong,
-                           event::LinkMessage, event::LinkMessageTooLong, event::LinkBinary,
-                           event::LinkWritten, event::LinkLost, event::CacheLoaded>;
+using Event =
+    std::variant<event::HostLine, event::HostLineTooLong, event::HostClosed, event::HostGone,
+                 event::HostWritten, event::StopRequested, event::ReconnectRequested,
+                 event::LinkOpened, event::LinkPong, event::LinkMessage, event::LinkMessageTooLong,
+                 event::LinkBinary, event::LinkWritten, event::LinkLost, event::CacheLoaded>;
 
 }  // namespace shim

@@ -3,9 +3,9 @@
 #include <array>
 #include <cstddef>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
-#include <optional>
 #include <vector>
 
 #include "shim/core/lists.hpp"
@@ -14,9 +14,9 @@ namespace shim {
 
 /// What an `initialize` result says that matters to the shim.
 struct InitializeFacts {
-  std::string protocol_version;                         ///< raw JSON string
-  std::array<bool, list_kinds.size()> has_list{};       ///< the capability is there
-  std::array<bool, list_kinds.size()> announces_list{}; ///< with `listChanged: true`
+  std::string protocol_version;                          ///< raw JSON string
+  std::array<bool, list_kinds.size()> has_list{};        ///< the capability is there
+  std::array<bool, list_kinds.size()> announces_list{};  ///< with `listChanged: true`
 
   /// nullopt if it names no protocol version. `result` is raw JSON.
   [[nodiscard]] static std::optional<InitializeFacts> read(std::string_view result);

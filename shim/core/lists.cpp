@@ -14,17 +14,22 @@ struct Names {
   std::string_view member;
   std::string_view capability;
   std::string_view changed;
+  std::string_view filter;
 };
 
 constexpr std::array<Names, list_kinds.size()> names{{
-    {"tools/list", "tools", "tools", "notifications/tools/list_changed"},
-    {"prompts/list", "prompts", "prompts", "notifications/prompts/list_changed"},
-    {"resources/list", "resources", "resources", "notifications/resources/list_changed"},
+    {"tools/list", "tools", "tools", "notifications/tools/list_changed", "toolsListChanged"},
+    {"prompts/list", "prompts", "prompts", "notifications/prompts/list_changed",
+     "promptsListChanged"},
+    {"resources/list", "resources", "resources", "notifications/resources/list_changed",
+     "resourcesListChanged"},
     {"resources/templates/list", "resourceTemplates", "resources",
-     "notifications/resources/list_changed"},
+     "notifications/resources/list_changed", "resourcesListChanged"},
 }};
 
-const Names& names_of(ListKind kind) { return names[static_cast<std::size_t>(kind)]; }
+const Names& names_of(ListKind kind) {
+  return names[static_cast<std::size_t>(kind)];
+}
 
 bool has_next_page(const json& result) {
   const auto cursor = result.find("nextCursor");
@@ -59,27 +64,44 @@ json parse_object(std::string_view text) {
 
 std::optional<ListKind> list_kind(mcp::Method method) {
   switch (method) {
-    case mcp::Method::tools_list: return ListKind::tools;
-    case mcp::Method::prompts_list: return ListKind::prompts;
-    case mcp::Method::resources_list: return ListKind::resources;
-    case mcp::Method::resources_templates_list: return ListKind::templates;
-    default: return std::nullopt;
+    case mcp::Method::tools_list:
+      return ListKind::tools;
+    case mcp::Method::prompts_list:
+      return ListKind::prompts;
+    case mcp::Method::resources_list:
+      return ListKind::resources;
+    case mcp::Method::resources_templates_list:
+      return ListKind::templates;
+    default:
+      return std::nullopt;
   }
 }
 
-std::string_view list_method(ListKind kind) { return names_of(kind).method; }
-std::string_view list_changed_method(ListKind kind) { return names_of(kind).changed; }
-std::string_view list_capability(ListKind kind) { return names_of(kind).capability; }
+std::string_view list_method(ListKind kind) {
+  return names_of(kind).method;
+}
+std::string_view list_changed_method(ListKind kind) {
+  return names_of(kind).changed;
+}
+std::string_view list_capability(ListKind kind) {
+  return names_of(kind).capability;
+}
+std::string_view list_filter(ListKind kind) {
+  return names_of(kind).filter;
+}
 
 std::string empty_list(ListKind kind) {
   return json{{std::string(names_of(kind).member), json::array()}}.dump();
 }
 
-bool is_complete_list(std::string_view result) { return !has_next_page(parse_object(result)); }
+bool is_complete_list(std::string_view result) {
+  return !has_next_page(parse_object(result));
+}
 
-void Lists::shown(ListKind kind, std::string_view result, bool first_page) {
+void Lists::shown(ListKind kind, std::string_view result, bool first_page, Epoch epoch) {
   Entry& shown = entry(kind);
   shown.is_shown = true;
+  shown.epoch = epoch;
   shown.paged = !first_page || result.size() > list_bytes_max || !is_complete_list(result);
   shown.result = shown.paged ? std::string_view() : result;
 }

@@ -17,8 +17,8 @@ enum class Cause : std::uint8_t {
   connect_timeout,
   tls,
   certificate,
-  http_status,   ///< the upgrade was answered with another status than 101
-  not_websocket, ///< what answered does not speak the opening handshake
+  http_status,    ///< the upgrade was answered with another status than 101
+  not_websocket,  ///< what answered does not speak the opening handshake
   subprotocol,
   reset,
   closed,
@@ -26,27 +26,43 @@ enum class Cause : std::uint8_t {
   resume_timeout,
   resume_refused,
   incompatible,
-  internal,      ///< this machine refused us something (descriptors, memory)
+  internal,  ///< this machine refused us something (descriptors, memory)
 };
 
 [[nodiscard]] constexpr std::string_view name(Cause cause) {
   switch (cause) {
-    case Cause::lookup_failed: return "lookup-failed";
-    case Cause::unreachable: return "unreachable";
-    case Cause::refused: return "refused";
-    case Cause::connect_timeout: return "connect-timeout";
-    case Cause::tls: return "tls";
-    case Cause::certificate: return "certificate";
-    case Cause::http_status: return "http-status";
-    case Cause::not_websocket: return "not-websocket";
-    case Cause::subprotocol: return "subprotocol";
-    case Cause::reset: return "reset";
-    case Cause::closed: return "closed";
-    case Cause::validate_timeout: return "validate-timeout";
-    case Cause::resume_timeout: return "resume-timeout";
-    case Cause::resume_refused: return "resume-refused";
-    case Cause::incompatible: return "incompatible";
-    case Cause::internal: return "internal";
+    case Cause::lookup_failed:
+      return "lookup-failed";
+    case Cause::unreachable:
+      return "unreachable";
+    case Cause::refused:
+      return "refused";
+    case Cause::connect_timeout:
+      return "connect-timeout";
+    case Cause::tls:
+      return "tls";
+    case Cause::certificate:
+      return "certificate";
+    case Cause::http_status:
+      return "http-status";
+    case Cause::not_websocket:
+      return "not-websocket";
+    case Cause::subprotocol:
+      return "subprotocol";
+    case Cause::reset:
+      return "reset";
+    case Cause::closed:
+      return "closed";
+    case Cause::validate_timeout:
+      return "validate-timeout";
+    case Cause::resume_timeout:
+      return "resume-timeout";
+    case Cause::resume_refused:
+      return "resume-refused";
+    case Cause::incompatible:
+      return "incompatible";
+    case Cause::internal:
+      return "internal";
   }
   return "?";
 }
@@ -54,8 +70,8 @@ enum class Cause : std::uint8_t {
 /// All that is known about one loss. Plain data.
 struct Loss {
   Cause cause = Cause::closed;
-  std::string detail{};                 ///< for people; printable ASCII, no secrets
-  int status = 0;                       ///< the HTTP status, for Cause::http_status
+  std::string detail{};                   ///< for people; printable ASCII, no secrets
+  int status = 0;                         ///< the HTTP status, for Cause::http_status
   std::optional<Duration> retry_after{};  ///< what a 429 or 503 asked for, at most 60 s
 };
 
@@ -64,7 +80,8 @@ struct Loss {
   switch (loss.cause) {
     case Cause::certificate:
     case Cause::subprotocol:
-    case Cause::incompatible: return true;
+    case Cause::incompatible:
+      return true;
     case Cause::http_status:
       return loss.status == 401 || loss.status == 403 || loss.status == 404;
     case Cause::lookup_failed:
@@ -78,7 +95,8 @@ struct Loss {
     case Cause::validate_timeout:
     case Cause::resume_timeout:
     case Cause::resume_refused:
-    case Cause::internal: return false;
+    case Cause::internal:
+      return false;
   }
   return false;
 }

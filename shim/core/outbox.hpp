@@ -20,7 +20,7 @@ class Outbox {
   struct Item {
     std::string text;
     std::string request_id{};  ///< raw id if it is a request, else empty
-    Epoch only_for = 0;      ///< if not 0, worthless on any other link
+    Epoch only_for = 0;        ///< if not 0, worthless on any other link
     /// When a request has waited long enough; counts only while nothing can be sent.
     std::optional<TimePoint> deadline{};
   };

@@ -15,18 +15,18 @@ namespace shim {
 
 /// A host request accepted and not yet answered.
 struct Request {
-  std::string id;                             ///< raw JSON text, as the host wrote it
-  mcp::Method method = mcp::Method::other;    ///< `other` too where method names mean nothing
-  std::string version;                        ///< of the modern era, from `_meta`; else empty
-  bool has_cursor = false;                    ///< asks for a further page of a list
-  bool acknowledged = false;                  ///< a subscriptions/listen that is live
+  std::string id;                           ///< raw JSON text, as the host wrote it
+  mcp::Method method = mcp::Method::other;  ///< `other` too where method names mean nothing
+  std::string version;                      ///< of the modern era, from `_meta`; else empty
+  bool has_cursor = false;                  ///< asks for a further page of a list
+  bool acknowledged = false;                ///< a subscriptions/listen that is live
   TimePoint accepted;
-  bool replayable = false;                    ///< may be sent again after a loss
-  bool replayed = false;                      ///< has been
-  std::string progress_token;                 ///< raw JSON text, or empty
-  std::string kept_text;                      ///< the message, while in flight and replayable
-  std::uint64_t order = 0;                    ///< position among all messages of the host
-  Epoch sent_in = 0;                          ///< the link it is in flight on; 0: queued
+  bool replayable = false;     ///< may be sent again after a loss
+  bool replayed = false;       ///< has been
+  std::string progress_token;  ///< raw JSON text, or empty
+  std::string kept_text;       ///< the message, while in flight and replayable
+  std::uint64_t order = 0;     ///< position among all messages of the host
+  Epoch sent_in = 0;           ///< the link it is in flight on; 0: queued
 
   [[nodiscard]] bool modern() const { return !version.empty(); }
   [[nodiscard]] bool in_flight() const { return sent_in != 0; }
@@ -57,6 +57,9 @@ class PendingTable {
   /// Removes everything, in the order the host sent it. The caller owes each one an answer.
   [[nodiscard]] std::vector<Request> take_all();
 
+  /// The live subscriptions, in the order the host sent them. Valid until the table changes.
+  [[nodiscard]] std::vector<const Request*> subscriptions() const;
+
   /// Whether all that is pending are live subscriptions, which nobody expects to be answered.
   [[nodiscard]] bool only_subscriptions() const;
 
@@ -72,7 +75,9 @@ class PendingTable {
   /// Lets lookups go by view, without building a key.
   struct Hash {
     using is_transparent = void;
-    std::size_t operator()(std::string_view key) const { return std::hash<std::string_view>()(key); }
+    std::size_t operator()(std::string_view key) const {
+      return std::hash<std::string_view>()(key);
+    }
   };
   using Map = std::unordered_map<std::string, Request, Hash, std::equal_to<>>;
 

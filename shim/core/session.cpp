@@ -52,7 +52,8 @@ std::optional<TimePoint> Session::next_deadline() const {
   };
   sooner(outbox_.next_deadline());
   // While a cache file is being read its coming is the event to wait for.
-  const bool loading = std::ranges::any_of(cache_, [](const auto& item) { return !item.second.loaded; });
+  const bool loading =
+      std::ranges::any_of(cache_, [](const auto& item) { return !item.second.loaded; });
   if (!offline_.empty() && !loading) sooner(offline_.begin()->first);
   return next;
 }
@@ -100,13 +101,17 @@ void Session::handle(event::StopRequested& event) {
   finish(stop_patience);
 }
 
-void Session::handle(event::ReconnectRequested&) { supervisor_.demanded(now_); }
+void Session::handle(event::ReconnectRequested&) {
+  supervisor_.demanded(now_);
+}
 
 void Session::handle(event::HostWritten& event) {
   host_unwritten_ -= std::min(event.bytes, host_unwritten_);
 }
 
-void Session::handle(event::LinkOpened&) { supervisor_.opened(now_, *out_); }
+void Session::handle(event::LinkOpened&) {
+  supervisor_.opened(now_, *out_);
+}
 
 void Session::handle(event::LinkPong&) {
   if (phase() != Phase::validating) return;
@@ -125,14 +130,18 @@ void Session::handle(event::LinkMessageTooLong& event) {
   if (!event.found.has_method()) settle_bad_answer(event.found.ids());
 }
 
-void Session::handle(event::LinkBinary&) { drop(Drop::binary_frame); }
+void Session::handle(event::LinkBinary&) {
+  drop(Drop::binary_frame);
+}
 
 void Session::handle(event::LinkWritten& event) {
   link_unwritten_ -= std::min(event.bytes, link_unwritten_);
   flush();
 }
 
-void Session::handle(event::LinkLost& event) { lose_link(event.loss); }
+void Session::handle(event::LinkLost& event) {
+  lose_link(event.loss);
+}
 
 /// The link is gone or given up: everything that depended on it is settled or queued again now.
 void Session::lose_link(const Loss& loss) {
@@ -142,6 +151,7 @@ void Session::lose_link(const Loss& loss) {
   link_paused_ = false;
   own_requests_.clear();
   announced_.clear();
+  modern_compared_.clear();
 
   if (loss.cause == Cause::incompatible) {
     // Nothing that waits can ever be served by this backend as it is. What comes later makes us try
@@ -214,8 +224,9 @@ void Session::finish_if_drained() {
 void Session::finish(Duration patience) {
   for (const Request& request : pending_.take_all()) {
     if (request.in_flight()) {
-      settle(request, Reason::outcome_unknown,
-             "The shim was stopped while this was running. It may or may not have been carried out.");
+      settle(
+          request, Reason::outcome_unknown,
+          "The shim was stopped while this was running. It may or may not have been carried out.");
     } else {
       settle(request, Reason::backend_unavailable,
              "The shim was stopped before the MCP backend could be reached. This was not carried "
@@ -235,8 +246,8 @@ Estate Session::abandon(Actions& out) {
                                      "mcp-ws-shim met a fault of its own and started afresh"));
   }
   for (const BackendRequests::Open& open : backend_requests_.take_all()) {
-    write_host(jsonrpc::notification("notifications/cancelled",
-                                     R"({"requestId":)" + open.host_id + "}"));
+    write_host(
+        jsonrpc::notification("notifications/cancelled", R"({"requestId":)" + open.host_id + "}"));
   }
   return {.legacy = std::move(legacy_),
           .backend_requests = std::move(backend_requests_),
@@ -276,7 +287,8 @@ void Session::drop(Drop why, std::string_view detail) {
   if (!held_back) return;
   std::string text = "dropped: " + std::string(name(why));
   if (!detail.empty()) text += " (" + std::string(detail) + ")";
-  if (*held_back > 0) text += "; " + std::to_string(*held_back) + " more like it since the last line";
+  if (*held_back > 0)
+    text += "; " + std::to_string(*held_back) + " more like it since the last line";
   log(LogLevel::warn, std::move(text));
 }
 

@@ -116,6 +116,7 @@ class Session {
     enum class Purpose : std::uint8_t { initialize, restore, list };
     Purpose purpose = Purpose::restore;
     ListKind kind = ListKind::tools;  ///< for Purpose::list
+    bool modern = false;              ///< likewise
   };
 
   // session_host.cpp: messages from the host, and answers to it.
@@ -152,12 +153,13 @@ class Session {
   void resume_answered(const Message& answer);
   void complete_resume();
   void compare_lists(const InitializeFacts& now);
-  void compare_list(ListKind kind, std::string_view result);
-  void announce_list(ListKind kind);
+  void compare_subscribed_lists(const Request& subscription);
+  void compare_list(ListKind kind, bool modern, std::string_view result);
+  void announce_list(ListKind kind, bool modern);
 
   /// What is cached for one requested protocol version.
   struct Cached {
-    bool usable = true;    ///< false: no file stands behind it
+    bool usable = true;  ///< false: no file stands behind it
     bool loaded = false;
     bool unsaved = false;  ///< learnt something before it was loaded
     std::string text;      ///< as loaded, until it is needed
@@ -172,7 +174,7 @@ class Session {
   [[nodiscard]] Cached& cached(const std::string& version);
   void save(const std::string& version, Cached& cached);
   void remember(const std::string& version, std::string_view method, std::string_view result);
-  void show_list(ListKind kind, bool modern, std::string_view result, bool first_page);
+  void show_list(const Request& request, ListKind kind, std::string_view result, Epoch from);
   [[nodiscard]] bool uses_cache() const {
     return reads_mcp() && settings_.offline == Offline::cache;
   }
@@ -205,7 +207,9 @@ class Session {
   BackendRequests backend_requests_;
 
   std::map<std::string, OwnRequest, std::less<>> own_requests_;  ///< raw id, on the present link
-  std::set<std::string_view> announced_;  ///< list changes announced since the link was resumed
+  /// List changes announced, and lists asked for by us, since the link was resumed.
+  std::set<std::pair<std::string_view, bool>> announced_;
+  std::set<ListKind> modern_compared_;
 
   Lists legacy_lists_;
   Lists modern_lists_;
@@ -222,8 +226,8 @@ class Session {
   bool host_paused_ = false;
   bool link_paused_ = false;
   std::uint64_t last_order_ = 0;
-  std::size_t host_unwritten_ = 0;   ///< bytes of WriteHost not yet written
-  std::size_t link_unwritten_ = 0;   ///< bytes of WriteLink not yet handed to the kernel
+  std::size_t host_unwritten_ = 0;  ///< bytes of WriteHost not yet written
+  std::size_t link_unwritten_ = 0;  ///< bytes of WriteLink not yet handed to the kernel
   Counters counters_;
   std::array<RateLimit, static_cast<std::size_t>(Drop::count)> drop_log_;
 

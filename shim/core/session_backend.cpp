@@ -12,7 +12,9 @@ void Session::backend_message(std::string text) {
   Message message;
   switch (reader_.read(text, message)) {
     case jsonrpc::Read::invalid:
-    case jsonrpc::Read::refused: backend_invalid(text); return;
+    case jsonrpc::Read::refused:
+      backend_invalid(text);
+      return;
     case jsonrpc::Read::batch: {
       const std::vector<std::string> elements(reader_.elements().begin(), reader_.elements().end());
       for (const std::string& element : elements) {
@@ -24,13 +26,22 @@ void Session::backend_message(std::string text) {
       }
       return;
     }
-    case jsonrpc::Read::message: break;
+    case jsonrpc::Read::message:
+      break;
   }
   switch (message.kind) {
-    case jsonrpc::Kind::request: backend_request(std::move(text), message); return;
-    case jsonrpc::Kind::notification: backend_notification(std::move(text), message); return;
-    case jsonrpc::Kind::response: backend_response(std::move(text), message); return;
-    case jsonrpc::Kind::other: backend_invalid(text); return;
+    case jsonrpc::Kind::request:
+      backend_request(std::move(text), message);
+      return;
+    case jsonrpc::Kind::notification:
+      backend_notification(std::move(text), message);
+      return;
+    case jsonrpc::Kind::response:
+      backend_response(std::move(text), message);
+      return;
+    case jsonrpc::Kind::other:
+      backend_invalid(text);
+      return;
   }
 }
 
@@ -77,7 +88,7 @@ void Session::backend_response(std::string text, const Message& message) {
 /// What a successful answer tells about the session, for the links to come and for the cache.
 void Session::learn(const Request& request, const Message& answer) {
   if (const auto kind = list_kind(request.method)) {
-    show_list(*kind, request.modern(), answer.result, !request.has_cursor);
+    show_list(request, *kind, answer.result, epoch());
     if (!request.has_cursor && is_complete_list(answer.result)) {
       remember(request.modern() ? request.version : legacy_.requested_version(), list_method(*kind),
                answer.result);
@@ -96,11 +107,16 @@ void Session::learn(const Request& request, const Message& answer) {
       remember(legacy_.requested_version(), "initialize", answer.result);
       return;
     }
-    case mcp::Method::discover: remember(request.version, "server/discover", answer.result); return;
+    case mcp::Method::discover:
+      remember(request.version, "server/discover", answer.result);
+      return;
     case mcp::Method::set_level:
     case mcp::Method::resources_subscribe:
-    case mcp::Method::resources_unsubscribe: learn_setting(request); return;
-    default: return;
+    case mcp::Method::resources_unsubscribe:
+      learn_setting(request);
+      return;
+    default:
+      return;
   }
 }
 
@@ -159,19 +175,22 @@ void Session::backend_notification(std::string text, const Message& message) {
       case mcp::Method::subscription_acknowledged:
         if (is_repeated_acknowledgement(message)) return;
         break;
-      default: break;
+      default:
+        break;
     }
   }
   jsonrpc::flatten(text);
   write_host(std::move(text));
 }
 
-/// Contract 5.2: the host has seen the first acknowledgement of a subscription; those of later links
-/// stay here.
+/// Contract 5.2: the host has seen the first acknowledgement of a subscription; those of later
+/// links stay here.
 bool Session::is_repeated_acknowledgement(const Message& message) {
   Request* const request = pending_.find(message.meta_subscription_id);
   if (request == nullptr || request->method != mcp::Method::listen) return false;
-  return std::exchange(request->acknowledged, true);
+  const bool is_repeated = std::exchange(request->acknowledged, true);
+  compare_subscribed_lists(*request);
+  return is_repeated;
 }
 
 }  // namespace shim

@@ -42,13 +42,21 @@ void Session::host_message(std::string text) {
       }
       return;
     }
-    case jsonrpc::Read::message: break;
+    case jsonrpc::Read::message:
+      break;
   }
   switch (message.kind) {
-    case jsonrpc::Kind::request: host_request(std::move(text), message); return;
-    case jsonrpc::Kind::notification: host_notification(std::move(text), message); return;
-    case jsonrpc::Kind::response: host_response(text, message); return;
-    case jsonrpc::Kind::other: break;
+    case jsonrpc::Kind::request:
+      host_request(std::move(text), message);
+      return;
+    case jsonrpc::Kind::notification:
+      host_notification(std::move(text), message);
+      return;
+    case jsonrpc::Kind::response:
+      host_response(text, message);
+      return;
+    case jsonrpc::Kind::other:
+      break;
   }
   if (message.method.empty() && (!message.result.empty() || !message.error.empty())) {
     drop(Drop::bad_host_answer);  // an error answer to an answer would only confuse the host
@@ -63,8 +71,8 @@ void Session::handle(event::HostLineTooLong& event) {
   const auto& ids = event.found.ids();
   const std::string said = "the message is longer than " + format_size(settings_.max_message) +
                            " (--max-message); it was not sent";
-  log(LogLevel::warn, "a line from the host was skipped: longer than " +
-                          format_size(settings_.max_message));
+  log(LogLevel::warn,
+      "a line from the host was skipped: longer than " + format_size(settings_.max_message));
   Request request;
   request.id = ids.empty() || pending_.find(ids.back()) != nullptr ? "null" : ids.back();
   if (reads_mcp()) request.method = mcp::method(event.found.method());
@@ -72,8 +80,7 @@ void Session::handle(event::HostLineTooLong& event) {
 }
 
 void Session::host_request(std::string text, const Message& message) {
-  const mcp::Method method =
-      reads_mcp() ? mcp::method(message.method) : mcp::Method::other;
+  const mcp::Method method = reads_mcp() ? mcp::method(message.method) : mcp::Method::other;
   if (method == mcp::Method::ping) {
     // Always ours to answer: a host pings to learn whether this process is well.
     write_host(jsonrpc::result_answer(message.id, "{}"));
@@ -117,7 +124,9 @@ void Session::host_request(std::string text, const Message& message) {
 
 void Session::host_notification(std::string text, const Message& message) {
   switch (reads_mcp() ? mcp::method(message.method) : mcp::Method::other) {
-    case mcp::Method::cancelled: host_cancelled(std::move(text), message); return;
+    case mcp::Method::cancelled:
+      host_cancelled(std::move(text), message);
+      return;
     case mcp::Method::initialized:
       legacy_.host_initialized();
       // Not ready: the resuming of the session sends it, if there is a session to resume.
@@ -136,7 +145,8 @@ void Session::host_notification(std::string text, const Message& message) {
         return;
       }
       break;
-    default: break;
+    default:
+      break;
   }
   if (!can_send() && !has_room()) {
     drop(Drop::unsendable_notification);
@@ -178,7 +188,9 @@ void Session::refuse(std::string_view id, int code, std::string_view said) {
 }
 
 /// Whether what is enqueued now leaves at once.
-bool Session::can_send() const { return supervisor_.ready(); }
+bool Session::can_send() const {
+  return supervisor_.ready();
+}
 
 /// Whether one more message may wait. Text of any size fits into an empty box.
 bool Session::has_room() const {
@@ -189,9 +201,12 @@ bool Session::has_room() const {
 bool Session::may_replay(const Request& request, const Message& message) const {
   if (!reads_mcp()) return false;
   switch (settings_.replay) {
-    case Replay::never: return false;
-    case Replay::always: return true;
-    case Replay::safe: break;
+    case Replay::never:
+      return false;
+    case Replay::always:
+      return true;
+    case Replay::safe:
+      break;
   }
   if (request.method == mcp::Method::listen) return request.modern();
   if (request.method == mcp::Method::tools_call)
@@ -199,16 +214,16 @@ bool Session::may_replay(const Request& request, const Message& message) const {
   return mcp::is_read_only(request.method);
 }
 
-/// Requests that are never given up: a host that is refused `initialize` marks the server as failed,
-/// and one whose subscription ends does not renew it.
+/// Requests that are never given up: a host that is refused `initialize` marks the server as
+/// failed, and one whose subscription ends does not renew it.
 bool Session::waits_for_ever(const Request& request) const {
   return request.method == mcp::Method::initialize || request.acknowledged;
 }
 
 void Session::enqueue(std::string text, std::string_view request_id, std::uint64_t order,
                       Epoch only_for) {
-  Outbox::Item item{.text = std::move(text), .request_id = std::string(request_id),
-                    .only_for = only_for};
+  Outbox::Item item{
+      .text = std::move(text), .request_id = std::string(request_id), .only_for = only_for};
   if (supervisor_.ready() && outbox_.empty() && link_unwritten_ < link_window_bytes) {
     send(std::move(item));
     return;

@@ -13,7 +13,8 @@ void Session::offer_offline(const Request& request) {
   if (!uses_cache() || request.has_cursor) return;
   switch (request.method) {
     case mcp::Method::initialize:
-    case mcp::Method::discover: break;
+    case mcp::Method::discover:
+      break;
     default:
       if (!list_kind(request.method)) return;
   }
@@ -78,7 +79,7 @@ void Session::answer_offline(const Request& request, const std::string& result) 
   const Request settled = pending_.remove(std::string(request.id));
   outbox_.remove(settled.order);
   if (const auto kind = list_kind(settled.method)) {
-    show_list(*kind, settled.modern(), result, true);
+    show_list(settled, *kind, result, 0);
   } else if (settled.method == mcp::Method::initialize) {
     legacy_.established(*InitializeFacts::read(result));
     log(LogLevel::info, minimal_given_
@@ -88,9 +89,12 @@ void Session::answer_offline(const Request& request, const std::string& result) 
   write_host(jsonrpc::result_answer(settled.id, result));
 }
 
-void Session::show_list(ListKind kind, bool modern, std::string_view result, bool first_page) {
-  lists(modern).shown(kind, result, first_page);
-  if (kind == ListKind::tools) lists(modern).learn_tools(result, first_page);
+/// The host is given this result of its list request, which came over this link, or from the cache.
+void Session::show_list(const Request& request, ListKind kind, std::string_view result,
+                        Epoch from) {
+  Lists& shown = lists(request.modern());
+  shown.shown(kind, result, !request.has_cursor, from);
+  if (kind == ListKind::tools) shown.learn_tools(result, !request.has_cursor);
 }
 
 /// What is cached for a version; asks for the file when the version is first seen.
@@ -103,7 +107,8 @@ Session::Cached& Session::cached(const std::string& version) {
     const bool plain = version.find_first_not_of(
                            "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-.") ==
                        std::string::npos;
-    cached.usable = plain && !version.empty() && version.size() <= 32 && cache_.size() <= versions_max;
+    cached.usable =
+        plain && !version.empty() && version.size() <= 32 && cache_.size() <= versions_max;
     cached.loaded = !cached.usable;
     if (cached.usable) out_->emplace_back(action::LoadCache{version});
   }

@@ -1,11 +1,23 @@
 // What a new link is told before any other traffic, and what is learnt from it (contract 5.1).
 
+#include <nlohmann/json.hpp>
 #include <utility>
 
 #include "common/text.hpp"
 #include "shim/core/session.hpp"
 
 namespace shim {
+namespace {
+
+/// Whether the filter of a `subscriptions/listen` asks for changes of this list (MCP 2026-07-28).
+bool listens(const Request& subscription, ListKind kind) {
+  const auto message = nlohmann::json::parse(subscription.kept_text, nullptr, false);
+  const nlohmann::json::json_pointer path("/params/notifications/" +
+                                          std::string(list_filter(kind)));
+  return message.is_object() && message.contains(path) && message.at(path) == true;
+}
+
+}  // namespace
 
 void Session::start_resume() {
   if (!legacy_.is_established()) {
@@ -22,14 +34,16 @@ void Session::own_answered(const Message& answer) {
   const OwnRequest own = position->second;
   own_requests_.erase(position);
   switch (own.purpose) {
-    case OwnRequest::Purpose::initialize: resume_answered(answer); return;
+    case OwnRequest::Purpose::initialize:
+      resume_answered(answer);
+      return;
     case OwnRequest::Purpose::restore:
       if (answer.error.empty()) return;
       log(LogLevel::warn, "the backend refused to restore a subscription or the log level: " +
                               printable(answer.error));
       return;
     case OwnRequest::Purpose::list:
-      if (!answer.result.empty()) compare_list(own.kind, answer.result);
+      if (!answer.result.empty()) compare_list(own.kind, own.modern, answer.result);
       return;
   }
 }
@@ -71,26 +85,51 @@ void Session::compare_lists(const InitializeFacts& now) {
   for (const ListKind kind : list_kinds) {
     if (!legacy_.announces(kind) || !legacy_lists_.was_shown(kind)) continue;
     if (!now.has_list[static_cast<std::size_t>(kind)]) {
-      compare_list(kind, empty_list(kind));
+      compare_list(kind, false, empty_list(kind));
     } else if (legacy_lists_.last(kind) == nullptr) {
-      announce_list(kind);  // it came in pages
+      announce_list(kind, false);  // it came in pages
     } else {
       send_own(list_method(kind), "{}", {.purpose = OwnRequest::Purpose::list, .kind = kind});
     }
   }
 }
 
-void Session::compare_list(ListKind kind, std::string_view result) {
-  if (kind == ListKind::tools) legacy_lists_.learn_tools(result, true);
-  if (is_complete_list(result)) remember(legacy_.requested_version(), list_method(kind), result);
-  if (legacy_lists_.compare(kind, result) == Lists::Comparison::different) announce_list(kind);
+/// The modern era's counterpart: a subscription is live on a new link, and lists that it covers
+/// were shown to the host before that. The request carries the subscription's own `_meta`.
+void Session::compare_subscribed_lists(const Request& subscription) {
+  jsonrpc::Reader reader;
+  Message message;
+  if (reader.read(subscription.kept_text, message) != jsonrpc::Read::message) return;
+  for (const ListKind kind : list_kinds) {
+    if (!modern_lists_.may_be_stale(kind, epoch()) || !listens(subscription, kind)) continue;
+    if (!modern_compared_.insert(kind).second) continue;
+    send_own(list_method(kind), R"({"_meta":)" + std::string(message.meta) + "}",
+             {.purpose = OwnRequest::Purpose::list, .kind = kind, .modern = true});
+  }
 }
 
-void Session::announce_list(ListKind kind) {
+void Session::compare_list(ListKind kind, bool modern, std::string_view result) {
+  if (kind == ListKind::tools) lists(modern).learn_tools(result, true);
+  if (!modern && is_complete_list(result))
+    remember(legacy_.requested_version(), list_method(kind), result);
+  if (lists(modern).compare(kind, result) == Lists::Comparison::different)
+    announce_list(kind, modern);
+}
+
+void Session::announce_list(ListKind kind, bool modern) {
   const std::string_view method = list_changed_method(kind);
-  if (!announced_.insert(method).second) return;
+  if (!announced_.emplace(method, modern).second) return;
   log(LogLevel::info, "the backend came back with other " + std::string(list_capability(kind)));
-  write_host(jsonrpc::notification(method));
+  if (!modern) {
+    write_host(jsonrpc::notification(method));
+    return;
+  }
+  for (const Request* const subscription : pending_.subscriptions()) {
+    if (!listens(*subscription, kind)) continue;
+    write_host(jsonrpc::notification(
+        method,
+        R"({"_meta":{"io.modelcontextprotocol/subscriptionId":)" + subscription->id + "}}"));
+  }
 }
 
 void Session::send_own(std::string_view method, std::string_view params, OwnRequest own) {
@@ -103,8 +142,8 @@ void Session::send_own(std::string_view method, std::string_view params, OwnRequ
 /// from the upper half of that range, so that a host that counts up from 0 never comes near it.
 std::string Session::own_id() {
   for (;;) {
-    std::string id = std::to_string(random_.between(std::uint64_t{1} << 52U,
-                                                    (std::uint64_t{1} << 53U) - 1));
+    std::string id =
+        std::to_string(random_.between(std::uint64_t{1} << 52U, (std::uint64_t{1} << 53U) - 1));
     if (pending_.find(id) == nullptr && !own_requests_.contains(id)) return id;
   }
 }

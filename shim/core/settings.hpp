@@ -28,7 +28,7 @@ struct Settings {
   Duration queue_timeout = std::chrono::seconds(45);  ///< zero: wait for ever
   std::size_t queue_max = 1024;                       ///< messages
   std::size_t queue_bytes = std::size_t{16} << 20U;
-  std::size_t max_message = std::size_t{64} << 20U;   ///< only named in error texts here
+  std::size_t max_message = std::size_t{64} << 20U;  ///< only named in error texts here
   Duration drain_timeout = std::chrono::seconds(2);
   Replay replay = Replay::safe;
   ToolErrors tool_errors = ToolErrors::result;

@@ -36,8 +36,8 @@ void Supervisor::attempt(TimePoint now, Actions& out) {
   not_before_.reset();
   timers_.arm(Timer::attempt, now + settings_.connect_timeout);
   out.emplace_back(action::OpenLink{epoch_, endpoint_});
-  out.emplace_back(action::Log{LogLevel::debug, "link " + std::to_string(epoch_) +
-                                                 " connecting: " + endpoint()});
+  out.emplace_back(action::Log{LogLevel::debug,
+                               "link " + std::to_string(epoch_) + " connecting: " + endpoint()});
 }
 
 void Supervisor::opened(TimePoint now, Actions& out) {
@@ -53,8 +53,8 @@ void Supervisor::validated(TimePoint now, Actions& out) {
   const Duration round_trip = now - step_started_;
   timers_.arm(Timer::attempt, now + settings_.resume_timeout);
   out.emplace_back(action::Log{LogLevel::debug, "link " + std::to_string(epoch_) +
-                                                 " resuming: ping answered after " +
-                                                 describe_duration(round_trip)});
+                                                    " resuming: ping answered after " +
+                                                    describe_duration(round_trip)});
 }
 
 void Supervisor::resumed(TimePoint now, Actions& out) {
@@ -84,7 +84,8 @@ void Supervisor::lost(TimePoint now, const Loss& loss, Actions& out) {
   last_error_ = std::string(name(loss.cause));
   if (!loss.detail.empty()) last_error_ += ": " + loss.detail;
 
-  Duration delay = needs_a_person(loss) ? backoff_.failed_for_good(random_) : backoff_.failed(random_);
+  Duration delay =
+      needs_a_person(loss) ? backoff_.failed_for_good(random_) : backoff_.failed(random_);
   if (loss.retry_after) {
     not_before_ = now + *loss.retry_after;
     delay = std::max(delay, *loss.retry_after);
@@ -107,9 +108,13 @@ void Supervisor::log_failure(const Loss& loss, bool was_ready, Duration delay, A
   out.emplace_back(action::Log{show ? LogLevel::warn : LogLevel::debug, std::move(text)});
 }
 
-void Supervisor::wanted(TimePoint now) { schedule(now, not_before_.value_or(now)); }
+void Supervisor::wanted(TimePoint now) {
+  schedule(now, not_before_.value_or(now));
+}
 
-void Supervisor::demanded(TimePoint now) { schedule(now, now); }
+void Supervisor::demanded(TimePoint now) {
+  schedule(now, now);
+}
 
 void Supervisor::schedule(TimePoint now, TimePoint earliest) {
   if (phase_ != Phase::waiting) return;
@@ -139,7 +144,8 @@ std::optional<Loss> Supervisor::overdue(TimePoint now) {
                             format_duration(settings_.resume_timeout)};
     case Phase::waiting:
     case Phase::ready:
-    case Phase::stopped: break;
+    case Phase::stopped:
+      break;
   }
   return std::nullopt;
 }
@@ -158,12 +164,15 @@ Duration Supervisor::down_for(TimePoint now) const {
 
 bool Supervisor::has_a_way_out() const {
   switch (phase_) {
-    case Phase::waiting: return timers_.armed(Timer::reconnect);
+    case Phase::waiting:
+      return timers_.armed(Timer::reconnect);
     case Phase::connecting:
     case Phase::validating:
-    case Phase::resuming: return timers_.armed(Timer::attempt);
+    case Phase::resuming:
+      return timers_.armed(Timer::attempt);
     case Phase::ready:
-    case Phase::stopped: return true;
+    case Phase::stopped:
+      return true;
   }
   return false;
 }

@@ -30,9 +30,9 @@ class Supervisor {
   void start(TimePoint now);
 
   // What happened to the link. Each is legal in the phase its name implies only.
-  void opened(TimePoint now, Actions& out);     ///< connecting → validating
-  void validated(TimePoint now, Actions& out);  ///< validating → resuming
-  void resumed(TimePoint now, Actions& out);    ///< resuming → ready
+  void opened(TimePoint now, Actions& out);                  ///< connecting → validating
+  void validated(TimePoint now, Actions& out);               ///< validating → resuming
+  void resumed(TimePoint now, Actions& out);                 ///< resuming → ready
   void lost(TimePoint now, const Loss& loss, Actions& out);  ///< any of them → waiting
 
   /// Somebody needs the link: attempt as soon as the spacing and a Retry-After allow.

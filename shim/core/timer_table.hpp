@@ -10,10 +10,10 @@ namespace shim {
 
 /// The core's named timers.
 enum class Timer : std::uint8_t {
-  reconnect,  ///< start the next attempt
-  attempt,    ///< the present attempt must have got further by now
-  min_uptime, ///< the link has proved itself
-  drain,      ///< what is pending after the end of input is given up
+  reconnect,   ///< start the next attempt
+  attempt,     ///< the present attempt must have got further by now
+  min_uptime,  ///< the link has proved itself
+  drain,       ///< what is pending after the end of input is given up
 };
 
 /// Deadlines by name; an absent one is disarmed.

@@ -30,7 +30,9 @@ std::uint64_t hash(std::string_view text) {
   return value;
 }
 
-std::string failure(const std::string& what) { return what + ": " + std::strerror(errno); }
+std::string failure(const std::string& what) {
+  return what + ": " + std::strerror(errno);
+}
 
 bool write_all(int fd, std::string_view text) {
   while (!text.empty()) {
@@ -46,7 +48,8 @@ bool write_all(int fd, std::string_view text) {
 
 Cache::Cache(std::string directory, std::string_view url) : directory_(std::move(directory)) {
   std::array<char, 17> digits{};
-  std::snprintf(digits.data(), digits.size(), "%016llx", static_cast<unsigned long long>(hash(url)));
+  std::snprintf(digits.data(), digits.size(), "%016llx",
+                static_cast<unsigned long long>(hash(url)));
   stem_ = digits.data();
 }
 

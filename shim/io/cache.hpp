@@ -5,8 +5,8 @@
 
 namespace shim {
 
-/// The directory in which what backends answered is kept (contract 6): one file per URL and protocol
-/// version, for this user only. Knows nothing of what is in the files.
+/// The directory in which what backends answered is kept (contract 6): one file per URL and
+/// protocol version, for this user only. Knows nothing of what is in the files.
 ///
 /// Several shims may use it at once: files appear by rename, so that a reader sees a whole one. A
 /// file that is a link, a device, someone else's or too large is not read.

@@ -17,7 +17,9 @@ namespace shim {
 namespace {
 
 /// The ping that we send carries this and the epoch, so that an unasked-for pong proves nothing.
-std::string ping_payload(Epoch epoch) { return "mcp-ws-shim " + std::to_string(epoch); }
+std::string ping_payload(Epoch epoch) {
+  return "mcp-ws-shim " + std::to_string(epoch);
+}
 
 /// Seconds of a Retry-After header (RFC 9110 § 10.2.3: a number or a date), between 0 and 60.
 std::optional<Duration> parse_retry_after(const char* text) {
@@ -36,7 +38,9 @@ std::optional<Duration> parse_retry_after(const char* text) {
 Connection::Connection(Epoch epoch, std::size_t message_bytes_max, Services services)
     : epoch_(epoch), message_bytes_max_(message_bytes_max), services_(std::move(services)) {}
 
-Connection::~Connection() { unwatch_tcp(); }
+Connection::~Connection() {
+  unwatch_tcp();
+}
 
 void Connection::start(const Target& target) {
   headers_ = &target.headers;
@@ -69,8 +73,8 @@ void Connection::start(const Target& target) {
     report_lost();
     return;
   }
-  // libwebsockets does not say why a connect() failed. Both it and we see the socket's events in the
-  // same poll; our descriptor comes first, and what we learn does not change what it does.
+  // libwebsockets does not say why a connect() failed. Both it and we see the socket's events in
+  // the same poll; our descriptor comes first, and what we learn does not change what it does.
   tcp_fd_ = lws_get_socket_fd(wsi_);
   services_.loop.watch(tcp_fd_, EPOLLOUT, [this](std::uint32_t) { note_tcp_result(); });
 }
@@ -118,7 +122,9 @@ void Connection::ping() {
   flush();
 }
 
-void Connection::write(std::string text) { outgoing_.push_back(std::move(text)); }
+void Connection::write(std::string text) {
+  outgoing_.push_back(std::move(text));
+}
 
 void Connection::pause(bool paused) {
   if (wsi_ != nullptr && open_) lws_rx_flow_control(wsi_, paused ? 0 : 1);
@@ -140,8 +146,8 @@ Connection::Filled Connection::fill_send_buffer() {
   unsigned char* const start = services_.send_buffer.data() + LWS_PRE;
   Filled filled;
   if (ping_wanted_) {
-    filled.bytes = write_frame(start, Opcode::ping, true, ping_payload(epoch_),
-                               services_.masks.next());
+    filled.bytes =
+        write_frame(start, Opcode::ping, true, ping_payload(epoch_), services_.masks.next());
     ping_wanted_ = false;
   }
   while (!outgoing_.empty()) {
@@ -150,9 +156,9 @@ Connection::Filled Connection::fill_send_buffer() {
     if (filled.bytes > 0 && rest.size() + frame_header_bytes_max > room) break;
     const std::string_view piece = rest.substr(0, room - frame_header_bytes_max);
     const bool final = piece.size() == rest.size();
-    filled.bytes += write_frame(start + filled.bytes,
-                                offset_ == 0 ? Opcode::text : Opcode::continuation, final, piece,
-                                services_.masks.next());
+    filled.bytes +=
+        write_frame(start + filled.bytes, offset_ == 0 ? Opcode::text : Opcode::continuation, final,
+                    piece, services_.masks.next());
     filled.payload += piece.size();
     if (!final) {
       offset_ += piece.size();
@@ -165,7 +171,8 @@ Connection::Filled Connection::fill_send_buffer() {
 }
 
 bool Connection::send(std::size_t bytes) {
-  if (lws_write(wsi_, services_.send_buffer.data() + LWS_PRE, bytes, LWS_WRITE_RAW) >= 0) return true;
+  if (lws_write(wsi_, services_.send_buffer.data() + LWS_PRE, bytes, LWS_WRITE_RAW) >= 0)
+    return true;
   // libwebsockets notices a dead socket by itself only when it has something to do with it.
   lws_set_timeout(wsi_, NO_PENDING_TIMEOUT, LWS_TO_KILL_ASYNC);
   if (!loss_known_) loss_ = {.cause = Cause::reset, .detail = std::strerror(errno)};
@@ -215,12 +222,17 @@ int Connection::on_connection(lws* wsi, int reason, void* in, std::size_t length
       unwatch_tcp();
       if (!silent_) services_.sink(event::LinkOpened{epoch_});
       return 0;
-    case LWS_CALLBACK_CLIENT_RECEIVE: receive(static_cast<const char*>(in), length); return 0;
+    case LWS_CALLBACK_CLIENT_RECEIVE:
+      receive(static_cast<const char*>(in), length);
+      return 0;
     case LWS_CALLBACK_CLIENT_RECEIVE_PONG:
-      if (!silent_ && std::string_view(static_cast<const char*>(in), length) == ping_payload(epoch_))
+      if (!silent_ &&
+          std::string_view(static_cast<const char*>(in), length) == ping_payload(epoch_))
         services_.sink(event::LinkPong{epoch_});
       return 0;
-    case LWS_CALLBACK_CLIENT_WRITEABLE: flush(); return 0;
+    case LWS_CALLBACK_CLIENT_WRITEABLE:
+      flush();
+      return 0;
     case LWS_CALLBACK_WS_PEER_INITIATED_CLOSE:
       note_close_frame(static_cast<const unsigned char*>(in), length);
       report_lost();
@@ -238,7 +250,8 @@ int Connection::on_connection(lws* wsi, int reason, void* in, std::size_t length
       wsi_ = nullptr;
       if (!starting_) report_lost();
       return 0;
-    default: return 0;
+    default:
+      return 0;
   }
 }
 
@@ -248,10 +261,10 @@ int Connection::add_headers(void* in, std::size_t length) {
   unsigned char* const end = *at + length;
   for (const auto& [name, value] : *headers_) {
     const std::string with_colon = name + ":";
-    if (lws_add_http_header_by_name(
-            wsi_, reinterpret_cast<const unsigned char*>(with_colon.c_str()),
-            reinterpret_cast<const unsigned char*>(value.data()), static_cast<int>(value.size()), at,
-            end) != 0) {
+    if (lws_add_http_header_by_name(wsi_,
+                                    reinterpret_cast<const unsigned char*>(with_colon.c_str()),
+                                    reinterpret_cast<const unsigned char*>(value.data()),
+                                    static_cast<int>(value.size()), at, end) != 0) {
       loss_ = {.cause = Cause::internal, .detail = "the upgrade headers are too long together"};
       loss_known_ = true;
       return -1;

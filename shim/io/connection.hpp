@@ -44,8 +44,8 @@ class Connection final : public ConnectionHandler {
 
   void start(const Target& target);
 
-  /// Ends it without waiting for anybody, and reports nothing any more. Not to be called from inside
-  /// a callback of libwebsockets.
+  /// Ends it without waiting for anybody, and reports nothing any more. Not to be called from
+  /// inside a callback of libwebsockets.
   void close(bool politely);
 
   void ping();
@@ -93,8 +93,8 @@ class Connection final : public ConnectionHandler {
   Loss loss_;
   bool loss_known_ = false;
 
-  std::string message_;   ///< the incoming message so far
-  bool skipping_ = false; ///< it has grown too long
+  std::string message_;    ///< the incoming message so far
+  bool skipping_ = false;  ///< it has grown too long
   bool binary_ = false;
   IdScanner scanner_;
 

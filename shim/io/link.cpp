@@ -56,10 +56,10 @@ void Link::open(Epoch epoch, std::size_t endpoint, TimePoint now) {
 
 void Link::resolved(const Resolver::Result& result) {
   if (result.addresses.empty()) {
-    connection_lost({.cause = Cause::lookup_failed,
-                     .detail = "looking up " + options_.endpoints[endpoint_].host + ": " +
-                               result.error},
-                    false);
+    connection_lost(
+        {.cause = Cause::lookup_failed,
+         .detail = "looking up " + options_.endpoints[endpoint_].host + ": " + result.error},
+        false);
     return;
   }
   addresses_.assign(result.addresses.rbegin(), result.addresses.rend());
@@ -74,8 +74,8 @@ void Link::try_next_address() {
   addresses_.pop_back();
   if (!addresses_.empty()) {
     const Duration left = give_up_at_ - monotonic_now();
-    arm_address_timer(
-        std::max<Duration>(left / static_cast<Duration::rep>(addresses_.size() + 1), address_time_min));
+    arm_address_timer(std::max<Duration>(left / static_cast<Duration::rep>(addresses_.size() + 1),
+                                         address_time_min));
   }
   connections_.push_back(std::make_unique<Connection>(
       epoch_, options_.message_bytes_max,
@@ -89,7 +89,8 @@ void Link::try_next_address() {
                 if (std::holds_alternative<event::LinkOpened>(event)) addresses_.clear();
                 sink_(std::move(event));
               },
-          .lost = [this](Loss loss, bool before_tcp) { connection_lost(std::move(loss), before_tcp); },
+          .lost = [this](Loss loss,
+                         bool before_tcp) { connection_lost(std::move(loss), before_tcp); },
       }));
   connection_ = connections_.back().get();
   connection_->start({.url = options_.endpoints[endpoint_],

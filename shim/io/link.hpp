@@ -18,10 +18,10 @@
 
 namespace shim {
 
-/// The backend's side: carries out OpenLink, WriteLink and the rest, and reports what happens as link
-/// events stamped with the epoch the link was born with. One link at a time; what an abandoned one
-/// still does is kept from the core. A name with several addresses is one link: they are tried one
-/// after the other within the connect timeout.
+/// The backend's side: carries out OpenLink, WriteLink and the rest, and reports what happens as
+/// link events stamped with the epoch the link was born with. One link at a time; what an abandoned
+/// one still does is kept from the core. A name with several addresses is one link: they are tried
+/// one after the other within the connect timeout.
 class Link {
  public:
   struct Options {

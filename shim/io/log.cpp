@@ -43,11 +43,16 @@ class StderrSink final : public spdlog::sinks::base_sink<spdlog::details::null_m
 
 spdlog::level::level_enum to_spdlog(LogLevel level) {
   switch (level) {
-    case LogLevel::trace: return spdlog::level::trace;
-    case LogLevel::debug: return spdlog::level::debug;
-    case LogLevel::info: return spdlog::level::info;
-    case LogLevel::warn: return spdlog::level::warn;
-    case LogLevel::error: return spdlog::level::err;
+    case LogLevel::trace:
+      return spdlog::level::trace;
+    case LogLevel::debug:
+      return spdlog::level::debug;
+    case LogLevel::info:
+      return spdlog::level::info;
+    case LogLevel::warn:
+      return spdlog::level::warn;
+    case LogLevel::error:
+      return spdlog::level::err;
   }
   return spdlog::level::off;
 }
@@ -55,11 +60,16 @@ spdlog::level::level_enum to_spdlog(LogLevel level) {
 /// Padded to one width, so that messages line up.
 std::string_view label(LogLevel level) {
   switch (level) {
-    case LogLevel::trace: return "trace ";
-    case LogLevel::debug: return "debug ";
-    case LogLevel::info: return "info  ";
-    case LogLevel::warn: return "warn  ";
-    case LogLevel::error: return "error ";
+    case LogLevel::trace:
+      return "trace ";
+    case LogLevel::debug:
+      return "debug ";
+    case LogLevel::info:
+      return "info  ";
+    case LogLevel::warn:
+      return "warn  ";
+    case LogLevel::error:
+      return "error ";
   }
   return "";
 }
@@ -73,8 +83,8 @@ std::shared_ptr<spdlog::sinks::sink> make_sink(const std::string& file) {
     sink = std::make_shared<spdlog::sinks::rotating_file_sink_st>(file, Log::file_bytes_max,
                                                                   Log::files_max - 1);
   }
-  sink->set_formatter(std::make_unique<spdlog::pattern_formatter>(
-      "%Y-%m-%dT%H:%M:%S.%eZ %v", spdlog::pattern_time_type::utc));
+  sink->set_formatter(std::make_unique<spdlog::pattern_formatter>("%Y-%m-%dT%H:%M:%S.%eZ %v",
+                                                                  spdlog::pattern_time_type::utc));
   return sink;
 }
 

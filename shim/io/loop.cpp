@@ -31,7 +31,8 @@ int on_lws(lws* connection, lws_callback_reasons reason, void* user, void* in, s
       if (handler == nullptr) return 0;
       return handler->on_connection(connection, reason, user, length);
     }
-    default: break;
+    default:
+      break;
   }
   if (user == nullptr) return 0;
   return static_cast<ConnectionHandler*>(user)->on_connection(connection, reason, in, length);
@@ -84,7 +85,8 @@ Loop::Loop(const Config& config)
                                   : "a TLS context; is the --ca-file a PEM certificate file?");
   }
   lws_sock_file_fd_type epoll_fd{};
-  epoll_fd.filefd = ::fcntl(epoll_.get(), F_DUPFD_CLOEXEC, 3);  // libwebsockets closes what it adopts
+  epoll_fd.filefd =
+      ::fcntl(epoll_.get(), F_DUPFD_CLOEXEC, 3);  // libwebsockets closes what it adopts
   if (lws_adopt_descriptor_vhost(lws_get_vhost_by_name(context_, "default"),
                                  LWS_ADOPT_RAW_FILE_DESC, epoll_fd, protocols[0].name,
                                  nullptr) == nullptr) {
@@ -99,9 +101,13 @@ Loop::Loop(const Config& config)
   });
 }
 
-Loop::~Loop() { lws_context_destroy(context_); }
+Loop::~Loop() {
+  lws_context_destroy(context_);
+}
 
-void Loop::turn() { lws_service(context_, 0); }
+void Loop::turn() {
+  lws_service(context_, 0);
+}
 
 void Loop::watch(int fd, std::uint32_t events, Handler handler) {
   const bool known = handlers_.contains(fd);

@@ -27,16 +27,16 @@ class ConnectionHandler {
 };
 
 /// The event loop: libwebsockets' own, which serves its sockets, with everything of ours in one
-/// epoll set that it polls as a single descriptor. So none of libwebsockets' ways with adopted files
-/// (flags changed, requests for writability lost, POLLERR ignored) touch our descriptors.
+/// epoll set that it polls as a single descriptor. So none of libwebsockets' ways with adopted
+/// files (flags changed, requests for writability lost, POLLERR ignored) touch our descriptors.
 class Loop {
  public:
   /// Largest piece handed to libwebsockets at once for sending.
   static constexpr std::size_t send_bytes_max = std::size_t{128} << 10U;
 
   struct Config {
-    bool tls = false;      ///< whether any endpoint needs it; it costs memory and start-up time
-    std::string ca_file{};   ///< PEM; empty: the system's store
+    bool tls = false;       ///< whether any endpoint needs it; it costs memory and start-up time
+    std::string ca_file{};  ///< PEM; empty: the system's store
     /// libwebsockets' own limit for each step of connecting; it must be beyond the core's, whose
     /// timers decide.
     Duration connect_limit = std::chrono::hours(1);
@@ -53,8 +53,8 @@ class Loop {
   /// Waits until something has happened and lets the handlers see it.
   void turn();
 
-  /// Calls `handler` whenever `fd` is ready for `events` (epoll flags, level-triggered). A file that
-  /// epoll does not take is always ready. Watching again replaces events and handler.
+  /// Calls `handler` whenever `fd` is ready for `events` (epoll flags, level-triggered). A file
+  /// that epoll does not take is always ready. Watching again replaces events and handler.
   void watch(int fd, std::uint32_t events, Handler handler);
   void unwatch(int fd);
 

@@ -8,9 +8,9 @@
 
 namespace shim {
 
-/// SIGTERM and SIGINT as StopRequested, SIGHUP as ReconnectRequested. A second SIGTERM or SIGINT ends
-/// the process in the signal handler, whatever the loop is doing. SIGPIPE is ignored. At most one
-/// object at a time.
+/// SIGTERM and SIGINT as StopRequested, SIGHUP as ReconnectRequested. A second SIGTERM or SIGINT
+/// ends the process in the signal handler, whatever the loop is doing. SIGPIPE is ignored. At most
+/// one object at a time.
 class Signals {
  public:
   Signals(Loop& loop, std::function<void(Event)> sink);

@@ -30,8 +30,8 @@ class Resolver {
   Resolver& operator=(const Resolver&) = delete;
 
   /// Looks `host` up and calls `done` from the loop, never from inside this call. A new lookup
-  /// replaces the one before, whose `done` is dropped; one that is still under way for the same name
-  /// is not started twice.
+  /// replaces the one before, whose `done` is dropped; one that is still under way for the same
+  /// name is not started twice.
   void lookup(const std::string& host, Done done);
 
   /// Drops the present `done`.

@@ -13,7 +13,9 @@ namespace {
 constexpr std::size_t read_bytes = std::size_t{64} << 10U;
 constexpr std::size_t segment_bytes = std::size_t{64} << 10U;
 
-bool is_transient(int error) { return error == EAGAIN || error == EWOULDBLOCK || error == EINTR; }
+bool is_transient(int error) {
+  return error == EAGAIN || error == EWOULDBLOCK || error == EINTR;
+}
 
 }  // namespace
 
@@ -59,9 +61,14 @@ void HostInput::emit_lines() {
   for (;;) {
     std::string line;
     switch (ended_ ? framer_.pull_last(line) : framer_.pull(line)) {
-      case LineFramer::Pull::line: sink_(event::HostLine{std::move(line)}); break;
-      case LineFramer::Pull::oversize: sink_(event::HostLineTooLong{framer_.oversize()}); break;
-      case LineFramer::Pull::need_more: return;
+      case LineFramer::Pull::line:
+        sink_(event::HostLine{std::move(line)});
+        break;
+      case LineFramer::Pull::oversize:
+        sink_(event::HostLineTooLong{framer_.oversize()});
+        break;
+      case LineFramer::Pull::need_more:
+        return;
     }
   }
 }
