@@ -33,7 +33,8 @@ TEST_CASE("session 4.3: of an outage attempts 1, 5, 20, 50 and every 10th are lo
   CHECK(d.logged("101 attempts") == 1);
 }
 
-TEST_CASE("session 4.3: success after failure is logged with attempts and the length of the outage") {
+TEST_CASE(
+    "session 4.3: success after failure is logged with attempts and the length of the outage") {
   Driver d(steady());
   d.advance(3s);
   d.opened();
@@ -79,7 +80,7 @@ TEST_CASE("session 4.1: each step of an attempt has its time, and the next attem
   struct Row {
     Phase phase;
     Duration timeout;
-    const char* cause;
+    std::string cause;
   };
   const std::array rows{Row{Phase::connecting, s.connect_timeout, "connect-timeout"},
                         Row{Phase::validating, s.validate_timeout, "validate-timeout"},
@@ -89,15 +90,17 @@ TEST_CASE("session 4.1: each step of an attempt has its time, and the next attem
   for (const Row& row : rows) {
     CAPTURE(row.cause);
     d.until_connecting();
-    d.advance(1s);
-    if (row.phase != Phase::connecting) d.opened();
-    d.advance(1s);
-    if (row.phase == Phase::resuming) d.pong();
-    if (row.phase == Phase::connecting) d.advance(-2s + 0s);
+    if (row.phase != Phase::connecting) {
+      d.advance(1s);
+      d.opened();
+    }
+    if (row.phase == Phase::resuming) {
+      d.advance(1s);
+      d.pong();
+    }
     CHECK(d.session.phase() == row.phase);
     const Epoch epoch = d.session.epoch();
-    const TimePoint due = *d.session.next_deadline();
-    d.advance(due - d.now - 1ns);
+    d.advance(row.timeout - 1ns);
     CHECK(d.session.phase() == row.phase);
     d.advance(1ns);
     CHECK(d.session.phase() == Phase::waiting);
@@ -111,9 +114,10 @@ TEST_CASE("session 4.1: each step of an attempt has its time, and the next attem
 
 TEST_CASE("session 4.1: every cause of loss in every phase leads to waiting and a next attempt") {
   for (int cause = 0; cause <= static_cast<int>(Cause::internal); ++cause) {
-    for (const Phase phase : {Phase::connecting, Phase::validating, Phase::resuming, Phase::ready}) {
+    for (const Phase phase :
+         {Phase::connecting, Phase::validating, Phase::resuming, Phase::ready}) {
       CAPTURE(cause);
-      CAPTURE(name(phase));
+      CAPTURE(std::string(name(phase)));
       Driver d;
       d.establish();
       d.lose();
@@ -149,7 +153,9 @@ TEST_CASE("session 4.2: a flapping link does not reset the backoff, one that pro
   CHECK(delay <= 0.275);
 }
 
-TEST_CASE("session 4.2: SIGHUP and requests bring an attempt forward, never closer than 1 s to the last") {
+TEST_CASE(
+    "session 4.2: SIGHUP and requests bring an attempt forward, never closer than 1 s to the "
+    "last") {
   for (const bool by_signal : {true, false}) {
     CAPTURE(by_signal);
     Driver d;
@@ -175,7 +181,9 @@ TEST_CASE("session 4.2: Retry-After is honoured, except by a person's wish") {
   d.lose({.cause = Cause::http_status, .status = 503, .retry_after = 40s});
   const TimePoint lost_at = d.now;
   SUBCASE("alone") {}
-  SUBCASE("against a request") { d.host(request("1", "m")); }
+  SUBCASE("against a request") {
+    d.host(request("1", "m"));
+  }
   d.advance(40s - 1ns);
   CHECK(d.session.phase() == Phase::waiting);
   SUBCASE("against SIGHUP") {
@@ -204,8 +212,9 @@ TEST_CASE("session 4.1: over an hour of flapping and requests there is always a 
     CHECK(d.opens[i].epoch == d.opens[i - 1].epoch + 1);
   }
   d.lose();
-  d.advance(17s);
-  CHECK(d.session.phase() == Phase::connecting);
+  const TimePoint lost_at = d.now;
+  d.until_connecting();
+  CHECK(d.now - lost_at <= 17s);
 }
 
 }  // namespace

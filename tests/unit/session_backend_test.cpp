@@ -18,13 +18,14 @@ std::string ask(Driver& d, std::string_view id, std::string_view method = "roots
   return id_of(d.one_host_line());
 }
 
-TEST_CASE("session 5.1: a backend's request reaches the host under a string id of ours, else unchanged") {
+TEST_CASE(
+    "session 5.1: a backend's request reaches the host under a string id of ours, else unchanged") {
   Driver d;
   d.establish();
   const std::string before = R"( {"params":{"n":1e999,"id":0}, "id" : )";
   const std::string after = R"( ,"method":"sampling/createMessage","jsonrpc":"2.0"} )";
   for (const char* id : {"0", "\"0\"", "1.50", "\"a\\u0062\"", "\"mcp-ws-shim:1\""}) {
-    CAPTURE(id);
+    CAPTURE(std::string(id));
     d.forget();
     d.backend(before + id + after);
     const std::string line = d.one_host_line();
@@ -33,9 +34,8 @@ TEST_CASE("session 5.1: a backend's request reaches the host under a string id o
     CHECK(line == before + ours + after);
     // The answer goes back under the original id, byte for byte.
     d.host(R"({"id":)" + ours + R"(,  "result":{"x":1e999},"jsonrpc":"2.0"})");
-    CHECK(d.take_link() ==
-          std::vector<std::string>{std::string(R"({"id":)") + id +
-                                   R"(,  "result":{"x":1e999},"jsonrpc":"2.0"})"});
+    CHECK(d.take_link() == std::vector<std::string>{std::string(R"({"id":)") + id +
+                                                    R"(,  "result":{"x":1e999},"jsonrpc":"2.0"})"});
     CHECK(d.take_host().empty());
   }
 }
@@ -62,7 +62,8 @@ TEST_CASE("session 5.1: an error of the host goes back too, and so does a ping o
   CHECK(d.take_link() == std::vector{answer("3")});
 }
 
-TEST_CASE("session 5.1: when a link is lost each unanswered request is cancelled towards the host") {
+TEST_CASE(
+    "session 5.1: when a link is lost each unanswered request is cancelled towards the host") {
   Driver d;
   d.establish();
   const std::string first = ask(d, "0");
@@ -78,7 +79,9 @@ TEST_CASE("session 5.1: when a link is lost each unanswered request is cancelled
   CHECK(json::parse(lines[1])["params"]["requestId"] == json::parse(third));
 }
 
-TEST_CASE("session 5.1: an answer goes only to the epoch that asked, though a restarted backend counts from 0 again") {
+TEST_CASE(
+    "session 5.1: an answer goes only to the epoch that asked, though a restarted backend counts "
+    "from 0 again") {
   Driver d;
   d.establish();
   const std::string of_first = ask(d, "0");
@@ -104,12 +107,19 @@ TEST_CASE("session 5.1: answers of the host to nothing that was asked are droppe
   Driver d;
   d.establish();
   static_cast<void>(ask(d, "0"));
-  const std::array ids{"0", "\"0\"", "\"mcp-ws-shim:2\"", "\"mcp-ws-shim:\"", "\"mcp-ws-shim:1x\"",
-                       "\"mcp-ws-shim:-1\"", "\"mcp-ws-shim:99999999999999999999999\"", "\"\"",
-                       "\"mcp-ws-shim\"", "1"};
+  const std::array ids{"0",
+                       "\"0\"",
+                       "\"mcp-ws-shim:2\"",
+                       "\"mcp-ws-shim:\"",
+                       "\"mcp-ws-shim:1x\"",
+                       "\"mcp-ws-shim:-1\"",
+                       "\"mcp-ws-shim:99999999999999999999999\"",
+                       "\"\"",
+                       "\"mcp-ws-shim\"",
+                       "1"};
   std::uint64_t dropped = 0;
   for (const char* id : ids) {
-    CAPTURE(id);
+    CAPTURE(std::string(id));
     d.host(answer(id));
     CHECK(d.take_link().empty());
     CHECK(d.take_host().empty());
@@ -136,8 +146,8 @@ TEST_CASE("session 5.1: a backend that cancels its request cancels the one the h
   const std::string ours = ask(d, "0");
   d.forget();
   d.backend(notify("notifications/cancelled", R"({"reason":"x", "requestId": 0 })"));
-  CHECK(d.one_host_line() == notify("notifications/cancelled",
-                                    R"({"reason":"x", "requestId": )" + ours + " }"));
+  CHECK(d.one_host_line() ==
+        notify("notifications/cancelled", R"({"reason":"x", "requestId": )" + ours + " }"));
   d.host(answer(ours));
   CHECK(d.take_link().empty());
   CHECK(d.dropped(Drop::stale_host_answer) == 1);
@@ -150,7 +160,8 @@ TEST_CASE("session 5.1: a backend that cancels its request cancels the one the h
   CHECK(d.take_host().empty());
 }
 
-TEST_CASE("session 5.1: an id the backend has open already, and one request too many, are refused") {
+TEST_CASE(
+    "session 5.1: an id the backend has open already, and one request too many, are refused") {
   Driver d;
   d.establish();
   static_cast<void>(ask(d, "0"));
@@ -188,7 +199,8 @@ TEST_CASE("session 5.1: a backend that asks before it answers initialize gets it
   CHECK(d.session.phase() == Phase::ready);
 }
 
-TEST_CASE("session 5.1: the host's answers wait for the window with all else, and die with their link") {
+TEST_CASE(
+    "session 5.1: the host's answers wait for the window with all else, and die with their link") {
   Driver d;
   d.establish();
   const std::string ours = ask(d, "0");
@@ -314,7 +326,8 @@ TEST_CASE("session 13: messages and bytes are counted each way") {
   CHECK(d.session.counters().links_ready == 1);
 }
 
-TEST_CASE("session 10: dropped messages are logged at a limited rate, their content escaped and cut") {
+TEST_CASE(
+    "session 10: dropped messages are logged at a limited rate, their content escaped and cut") {
   Driver d;
   d.establish();
   d.logs.clear();

@@ -132,9 +132,9 @@ TEST_CASE("session: a core that failed while it drained does not keep the proces
 }
 
 TEST_CASE("session: a core may fail in any phase") {
-  for (const Phase phase : {Phase::waiting, Phase::connecting, Phase::validating, Phase::resuming,
-                            Phase::ready}) {
-    CAPTURE(name(phase));
+  for (const Phase phase :
+       {Phase::waiting, Phase::connecting, Phase::validating, Phase::resuming, Phase::ready}) {
+    CAPTURE(std::string(name(phase)));
     Driver d;
     d.establish();
     if (phase != Phase::ready) d.lose();

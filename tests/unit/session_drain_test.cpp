@@ -13,8 +13,12 @@ TEST_CASE("session 3: at the end of input with nothing pending the shim ends at 
     d.lose();
     has_link = false;
   }
-  SUBCASE("validating") { d.opened(); }
-  SUBCASE("ready") { d.go_ready(); }
+  SUBCASE("validating") {
+    d.opened();
+  }
+  SUBCASE("ready") {
+    d.go_ready();
+  }
   SUBCASE("resuming") {
     d.establish();
     d.lose();
@@ -29,7 +33,8 @@ TEST_CASE("session 3: at the end of input with nothing pending the shim ends at 
   CHECK_FALSE(d.session.next_deadline().has_value());
 }
 
-TEST_CASE("session 3: at the end of input what is pending may still be answered for --drain-timeout") {
+TEST_CASE(
+    "session 3: at the end of input what is pending may still be answered for --drain-timeout") {
   Driver d;
   d.establish();
   d.host(request("1", "m"));
@@ -100,8 +105,12 @@ TEST_CASE("session 3: the last notifications leave before the link is closed, if
     CHECK_FALSE(d.session.finished());
     d.feed(event::LinkWritten{d.session.epoch(), 1});
   }
-  SUBCASE("they do not") { d.advance(d.settings.drain_timeout); }
-  SUBCASE("the link is lost") { d.lose(); }
+  SUBCASE("they do not") {
+    d.advance(d.settings.drain_timeout);
+  }
+  SUBCASE("the link is lost") {
+    d.lose();
+  }
   CHECK(d.session.finished());
 }
 
@@ -130,8 +139,12 @@ TEST_CASE("session 3: a signal and a host that is gone end the shim with no drai
   d.host(notify("big", "\"" + std::string(Session::link_window_bytes, 'x') + "\""));
   d.host(request("2", "m"));
   d.forget();
-  SUBCASE("a signal") { d.feed(event::StopRequested{"SIGTERM"}); }
-  SUBCASE("the host is gone") { d.feed(event::HostGone{"its process has died"}); }
+  SUBCASE("a signal") {
+    d.feed(event::StopRequested{"SIGTERM"});
+  }
+  SUBCASE("the host is gone") {
+    d.feed(event::HostGone{"its process has died"});
+  }
   SUBCASE("a signal while draining") {
     d.feed(event::HostClosed{});
     CHECK_FALSE(d.session.finished());
@@ -143,6 +156,25 @@ TEST_CASE("session 3: a signal and a host that is gone end the shim with no drai
   CHECK(settled(told[0]).reason == "outcome-unknown");
   CHECK(settled(told[1]).reason == "backend-unavailable");
   CHECK(d.closes.back().politely);
+}
+
+TEST_CASE("session 3: a host that does not read what is left is waited for, but not for long") {
+  Driver d;
+  d.host_reads = false;
+  Duration patience{};
+  SUBCASE("the end of input") {
+    d.feed(event::HostClosed{});
+    patience = d.settings.drain_timeout;
+  }
+  SUBCASE("a signal") {
+    d.feed(event::StopRequested{"SIGTERM"});
+    patience = Session::stop_patience;
+  }
+  SUBCASE("the host is gone") {
+    d.feed(event::HostGone{"EPIPE"});
+  }
+  CHECK(d.finishes == 1);
+  CHECK(milliseconds(d.patience) == milliseconds(patience));
 }
 
 TEST_CASE("session 3: after the end nothing happens any more") {

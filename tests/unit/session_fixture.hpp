@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
@@ -14,6 +15,7 @@
 
 #include "common/jsonrpc.hpp"
 #include "shim/core/session.hpp"
+#include "tests/unit/show.hpp"
 
 /// What the tests of the Session share: a driver with a virtual clock that plays the bridge, and
 /// short ways to write and to read messages.
@@ -87,11 +89,19 @@ inline std::string method_of(std::string_view text) {
   return std::string(message.method);
 }
 
+/// The first or last of some messages; empty if there is none.
+inline std::string first_of(const std::vector<std::string>& texts) {
+  return texts.empty() ? std::string() : texts.front();
+}
+inline std::string last_of(const std::vector<std::string>& texts) {
+  return texts.empty() ? std::string() : texts.back();
+}
+
 /// An answer of the shim's own, taken apart, whichever of the two forms it has.
 struct Settled {
-  std::string id;           ///< raw
-  int code = 0;             ///< 0 in a tool result
-  std::string reason;       ///< of contract 9
+  std::string id;      ///< raw
+  int code = 0;        ///< 0 in a tool result
+  std::string reason;  ///< of contract 9
   bool delivered = false;
   bool retryable = false;
   bool is_tool_result = false;
@@ -110,8 +120,8 @@ inline Settled settled(const std::string& line) {
   } else {
     REQUIRE(message.contains("result"));
     out.is_tool_result = message["result"].value("isError", false);
-    out.data = message["result"].value("_meta", json::object()).value("mcp-ws-shim/error",
-                                                                      json::object());
+    out.data =
+        message["result"].value("_meta", json::object()).value("mcp-ws-shim/error", json::object());
   }
   out.reason = out.data.value("reason", "");
   out.delivered = out.data.value("delivered", false);
@@ -159,7 +169,15 @@ class Driver {
   std::vector<action::PauseLink> link_pauses;
   std::vector<action::PauseHost> host_pauses;
   std::vector<action::Log> logs;
+
+  /// What is in the cache directory, by protocol version; stays as it is between two drivers if
+  /// copied from one to the other.
+  std::map<std::string, std::string> cache_files;
+  std::vector<std::string> cache_loads;
+  unsigned cache_stores = 0;
+
   unsigned finishes = 0;
+  Duration patience{};  ///< of the Finish
 
   /// One turn of the bridge: an event, then what is due.
   void feed(Event event) {
@@ -221,7 +239,7 @@ class Driver {
 
   /// A legacy session: ready, initialize answered, initialized sent. What was written is forgotten.
   void establish() {
-    go_ready();
+    if (session.phase() != Phase::ready) go_ready();
     host(initialize("0"));
     backend(initialize_answer("0"));
     host(notify("notifications/initialized"));
@@ -245,10 +263,9 @@ class Driver {
 
   /// How many answers this raw id has got.
   [[nodiscard]] std::size_t answers_to(std::string_view id) const {
-    return static_cast<std::size_t>(
-        std::ranges::count_if(host_log, [&](const std::string& line) {
-          return id_of(line) == id && method_of(line).empty();
-        }));
+    return static_cast<std::size_t>(std::ranges::count_if(host_log, [&](const std::string& line) {
+      return id_of(line) == id && method_of(line).empty();
+    }));
   }
 
   [[nodiscard]] std::uint64_t dropped(Drop why) const { return session.counters().of(why); }
@@ -275,6 +292,7 @@ class Driver {
       }
     }
     check_turn();
+    for (event::CacheLoaded& file : std::exchange(loaded_, {})) feed(std::move(file));
     if (host_reads && host_bytes > 0) feed(event::HostWritten{host_bytes});
     if (link_writes && link_bytes > 0) feed(event::LinkWritten{link_epoch, link_bytes});
   }
@@ -328,10 +346,22 @@ class Driver {
     host_new_.push_back(order.line);
   }
   void obey(action::PauseHost& order) { host_pauses.push_back(order); }
+  void obey(action::LoadCache& order) {
+    cache_loads.push_back(order.version);
+    loaded_.push_back({order.version, cache_files[order.version]});
+  }
+  void obey(action::StoreCache& order) {
+    cache_files[order.version] = order.text;
+    ++cache_stores;
+  }
   void obey(action::Log& order) { logs.push_back(order); }
-  void obey(action::Finish&) { ++finishes; }
+  void obey(action::Finish& order) {
+    ++finishes;
+    patience = order.patience;
+  }
 
   Actions actions_;
+  std::vector<event::CacheLoaded> loaded_;
   jsonrpc::Reader reader_;
   Epoch opened_epoch_ = 0;
   bool link_exists_ = false;

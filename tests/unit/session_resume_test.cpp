@@ -90,7 +90,8 @@ TEST_CASE("session 5.1: every later link is told the session, in order, before a
   }
 }
 
-TEST_CASE("session 5.1: the resuming initialize is the host's own, byte for byte but id and version") {
+TEST_CASE(
+    "session 5.1: the resuming initialize is the host's own, byte for byte but id and version") {
   const std::string original =
       R"( {"method" : "initialize", "x":1e999, "params": {"protocolVersion" : "2025-11-25","clientInfo":{"name":"\ud800"}},"id":"a\"b" , "jsonrpc":"2.0"} )";
   Driver d;
@@ -102,9 +103,10 @@ TEST_CASE("session 5.1: the resuming initialize is the host's own, byte for byte
   d.validate();
   const auto sent = d.take_link();
   REQUIRE(sent.size() == 1);
-  CHECK(sent[0] ==
-        R"( {"method" : "initialize", "x":1e999, "params": {"protocolVersion" : "2024-11-05","clientInfo":{"name":"\ud800"}},"id":)" +
-            id_of(sent[0]) + R"( , "jsonrpc":"2.0"} )");
+  CHECK(
+      sent[0] ==
+      R"( {"method" : "initialize", "x":1e999, "params": {"protocolVersion" : "2024-11-05","clientInfo":{"name":"\ud800"}},"id":)" +
+          id_of(sent[0]) + R"( , "jsonrpc":"2.0"} )");
 }
 
 TEST_CASE("session 5.1: initialized is repeated only if the host has sent it") {
@@ -130,7 +132,9 @@ TEST_CASE("session 5.1: initialized sent while there is no link reaches the next
   d.host(initialize("0"));
   d.backend(initialize_answer("0"));
   d.lose();
-  SUBCASE("while waiting") { d.host(notify("notifications/initialized")); }
+  SUBCASE("while waiting") {
+    d.host(notify("notifications/initialized"));
+  }
   SUBCASE("while resuming") {
     d.forget();
     d.validate();
@@ -145,7 +149,8 @@ TEST_CASE("session 5.1: initialized sent while there is no link reaches the next
         std::vector<std::string>{"initialize", "notifications/initialized"});
 }
 
-TEST_CASE("session 5.1: initialized that waited for the window when its link was lost is sent once") {
+TEST_CASE(
+    "session 5.1: initialized that waited for the window when its link was lost is sent once") {
   Driver d;
   d.go_ready();
   d.host(initialize("0"));
@@ -176,8 +181,8 @@ TEST_CASE("session 5.1: only what the backend accepted is restored") {
   d.forget();
   d.go_ready();
   const auto sent = d.take_link();
-  CHECK(methods_of(sent) == std::vector<std::string>{"initialize", "notifications/initialized",
-                                                     "resources/subscribe"});
+  CHECK(methods_of(sent) ==
+        std::vector<std::string>{"initialize", "notifications/initialized", "resources/subscribe"});
 }
 
 TEST_CASE("session 5.1: the same resource subscribed twice, however spelled, is restored once") {
@@ -214,7 +219,8 @@ TEST_CASE("session 5.1: the level and the subscriptions are restored whatever --
   }
 }
 
-TEST_CASE("session 5.1: a level and a subscription that were answered only after a replay are restored") {
+TEST_CASE(
+    "session 5.1: a level and a subscription that were answered only after a replay are restored") {
   Driver d;
   d.establish();
   d.host(set_level("1", "debug"));
@@ -248,11 +254,21 @@ TEST_CASE("session 5.1: a backend with another protocol version is not ready, an
       answer(own, "[]"),
       answer(own, "null"),
   };
-  SUBCASE("another") { d.backend(answers[0]); }
-  SUBCASE("none") { d.backend(answers[1]); }
-  SUBCASE("a number") { d.backend(answers[2]); }
-  SUBCASE("an array") { d.backend(answers[3]); }
-  SUBCASE("null") { d.backend(answers[4]); }
+  SUBCASE("another") {
+    d.backend(answers[0]);
+  }
+  SUBCASE("none") {
+    d.backend(answers[1]);
+  }
+  SUBCASE("a number") {
+    d.backend(answers[2]);
+  }
+  SUBCASE("an array") {
+    d.backend(answers[3]);
+  }
+  SUBCASE("null") {
+    d.backend(answers[4]);
+  }
   CHECK(d.session.phase() == Phase::waiting);
   const auto told = d.take_host();
   REQUIRE(told.size() == 2);
@@ -272,7 +288,7 @@ TEST_CASE("session 5.1: a backend with another protocol version is not ready, an
   // It goes on: what comes later tries again, and a mended backend serves it.
   d.host(request("3", "m"));
   d.go_ready();
-  CHECK(d.take_link().back() == request("3", "m"));
+  CHECK(last_of(d.take_link()) == request("3", "m"));
 }
 
 TEST_CASE("session 5.1: the version compares as a value, not as a spelling") {
@@ -287,7 +303,7 @@ TEST_CASE("session 5.1: the version compares as a value, not as a spelling") {
 
 TEST_CASE("session 5.1: a backend that refuses to initialize again is tried again") {
   struct Row {
-    const char* name;
+    std::string name;
     std::string after_id;
   };
   const std::array rows{
@@ -307,7 +323,7 @@ TEST_CASE("session 5.1: a backend that refuses to initialize again is tried agai
     CHECK(d.session.phase() == Phase::waiting);
     CHECK(d.take_host().empty());  // what is queued stays so
     d.go_ready();
-    CHECK(d.take_link().back() == request("1", "m"));
+    CHECK(last_of(d.take_link()) == request("1", "m"));
   }
 }
 
@@ -341,7 +357,7 @@ TEST_CASE("session 5.1: an answer to the resuming of a lost link means nothing t
 
 TEST_CASE("session 5.1: a backend that answers the restoring of the level badly stays ready") {
   struct Row {
-    const char* name;
+    std::string name;
     std::string after_id;
   };
   const std::array rows{
@@ -380,7 +396,8 @@ TEST_CASE("session 5.1: a host that initializes anew starts a new session") {
   CHECK(sent[0].find("2025-03-26") != std::string::npos);
 }
 
-TEST_CASE("session 5.1: a host that initializes anew while the old session is being resumed is served") {
+TEST_CASE(
+    "session 5.1: a host that initializes anew while the old session is being resumed is served") {
   Driver d;
   d.establish();
   d.lose();
@@ -391,7 +408,7 @@ TEST_CASE("session 5.1: a host that initializes anew while the old session is be
   d.backend(initialize_answer(own));
   CHECK(d.take_host().empty());
   if (d.session.phase() != Phase::ready) d.go_ready();
-  CHECK(d.take_link().back() == initialize("\"second\""));
+  CHECK(last_of(d.take_link()) == initialize("\"second\""));
   d.backend(initialize_answer("\"second\""));
   CHECK(d.one_host_line() == initialize_answer("\"second\""));
 }
@@ -418,7 +435,8 @@ TEST_CASE("session 5.1: a result that names no protocol version passes, with a w
   CHECK(d.logged("protocol version", LogLevel::warn) == 1);
 }
 
-TEST_CASE("session 5.1: numbers and escapes that have no C++ value do no harm in an initialize result") {
+TEST_CASE(
+    "session 5.1: numbers and escapes that have no C++ value do no harm in an initialize result") {
   const std::string result =
       R"({"protocolVersion":"2025-06-18","capabilities":{},"instructions":"\ud800","x":1e999})";
   Driver d;

@@ -1,0 +1,119 @@
+#include "common/url.hpp"
+
+#include <doctest/doctest.h>
+
+#include <array>
+
+namespace shim {
+namespace {
+
+TEST_CASE("url: addresses that are understood") {
+  struct Row {
+    std::string text;
+    bool tls;
+    std::string host;
+    int port;
+    std::string path;
+    std::string unix_path;
+    std::string redacted;
+  };
+  const std::array rows{
+      Row{"ws://localhost", false, "localhost", 80, "/", "", "ws://localhost:80/"},
+      Row{"wss://a.example", true, "a.example", 443, "/", "", "wss://a.example:443/"},
+      Row{"WS://Host:8080/", false, "Host", 8080, "/", "", "ws://Host:8080/"},
+      Row{"ws://h:1/a/b", false, "h", 1, "/a/b", "", "ws://h:1/a/b"},
+      Row{"ws://h:65535/a?x=1&y=2", false, "h", 65535, "/a?x=1&y=2", "",
+          "ws://h:65535/a?x=...&y=..."},
+      Row{"ws://h?x=1", false, "h", 80, "/?x=1", "", "ws://h:80/?x=..."},
+      Row{"ws://h/?flag&k=", false, "h", 80, "/?flag&k=", "", "ws://h:80/?flag&k=..."},
+      Row{"ws://h/p?token=YWJj==", false, "h", 80, "/p?token=YWJj==", "", "ws://h:80/p?token=..."},
+      Row{"ws://h/p?a=b?c=d&e=f", false, "h", 80, "/p?a=b?c=d&e=f", "", "ws://h:80/p?a=...&e=..."},
+      Row{"ws://[::1]", false, "::1", 80, "/", "", "ws://[::1]:80/"},
+      Row{"ws://127.0.0.1:9001/mcp", false, "127.0.0.1", 9001, "/mcp", "",
+          "ws://127.0.0.1:9001/mcp"},
+      Row{"ws://my_host-1:8/{session}", false, "my_host-1", 8, "/{session}", "",
+          "ws://my_host-1:8/{session}"},
+      Row{"ws://h/@x:y", false, "h", 80, "/@x:y", "", "ws://h:80/@x:y"},
+      Row{"ws+unix:///run/mcp.sock", false, "", 0, "/", "/run/mcp.sock", "ws+unix:///run/mcp.sock"},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.text);
+    const auto parsed = parse_url(row.text);
+    REQUIRE(std::holds_alternative<Url>(parsed));
+    const Url& url = std::get<Url>(parsed);
+    CHECK(url.tls == row.tls);
+    CHECK(url.host == row.host);
+    CHECK(url.port == row.port);
+    CHECK(url.path == row.path);
+    CHECK(url.unix_path == row.unix_path);
+    CHECK(url.redacted() == row.redacted);
+  }
+}
+
+TEST_CASE("url: authority() is what stands in a Host header") {
+  CHECK(std::get<Url>(parse_url("ws://h:8080/x")).authority() == "h:8080");
+  CHECK(std::get<Url>(parse_url("wss://h")).authority() == "h:443");
+  CHECK(std::get<Url>(parse_url("ws://[2001:db8::1]:7")).authority() == "[2001:db8::1]:7");
+}
+
+TEST_CASE("url: what is no address of a backend is refused, with one line that repeats no secret") {
+  const std::string secret = "s3cret";
+  const std::array<std::string, 31> texts{
+      "",
+      "localhost:8080",
+      "http://h/",
+      "https://h/",
+      "ws:/h",
+      "ws:h",
+      "ws//h",
+      "://h",
+      "ws://",
+      "ws:///p",
+      "ws://:80/",
+      "ws://?x=1",
+      "ws://h:/",
+      "ws://h:0/",
+      "ws://h:65536/",
+      "ws://h:-1/",
+      "ws://h:+1/",
+      "ws://h:8o/",
+      "ws://h:1:2/",
+      "ws://h:99999999999/",
+      "ws://user:" + secret + "@h/",
+      "ws://" + secret + "@h/",
+      "ws://h/#f",
+      "ws://h /",
+      "ws://h/\n",
+      "ws://h/\xc3\xa9",
+      "ws://[::1",
+      "ws://[::1]x/",
+      "ws://[]/",
+      "ws+unix://relative.sock",
+      "ws+unix://",
+  };
+  for (const std::string& text : texts) {
+    CAPTURE(text);
+    const auto parsed = parse_url(text);
+    REQUIRE(std::holds_alternative<std::string>(parsed));
+    const std::string& said = std::get<std::string>(parsed);
+    CHECK_FALSE(said.empty());
+    CHECK(said.find('\n') == std::string::npos);
+    CHECK(said.find(secret) == std::string::npos);
+  }
+  CHECK(std::holds_alternative<std::string>(parse_url(std::string_view("ws://h/\0", 8))));
+}
+
+TEST_CASE("url: lengths have a limit, and just below it all is well") {
+  const auto is_ok = [](const std::string& text) {
+    return std::holds_alternative<Url>(parse_url(text));
+  };
+  CHECK(is_ok("ws://h/" + std::string(2048 - 7, 'x')));
+  CHECK_FALSE(is_ok("ws://h/" + std::string(2048 - 6, 'x')));
+  CHECK(is_ok("ws://" + std::string(253, 'h')));
+  CHECK_FALSE(is_ok("ws://" + std::string(254, 'h')));
+  CHECK(is_ok("ws+unix:///" + std::string(106, 'x')));  // 107 bytes and the final zero
+  CHECK_FALSE(is_ok("ws+unix:///" + std::string(107, 'x')));
+}
+
+}  // namespace
+}  // namespace shim
