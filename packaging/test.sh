@@ -10,7 +10,7 @@ Installs the missing packages, builds one preset and runs its tests. The last li
 "N passed, N failed". The exit status is 0 only if something ran and nothing failed.
 
   --preset NAME           dev (default), release, asan or tsan; built in build/NAME
-  --only unit|sim|e2e     one test program instead of all three
+  --only unit|sim|e2e     build and run one test program instead of all three
   --filter PATTERN        test cases whose name matches, for example '*reconnect*' (doctest's -tc=)
   -h, --help              this text
 
@@ -23,6 +23,7 @@ TEXT
 
 preset=dev
 programs=(unit sim e2e)
+targets=(all)
 program_args=(--no-colors=true)
 
 bad_usage() {
@@ -39,7 +40,10 @@ while (($# > 0)); do
       ;;
     --only)
       case "${2:-}" in
-        unit | sim | e2e) programs=("$2") ;;
+        unit | sim | e2e)
+          programs=("$2")
+          targets=("$2_tests")
+          ;;
         *) bad_usage "--only takes unit, sim or e2e" ;;
       esac
       shift
@@ -84,7 +88,8 @@ packaging/install-deps.sh || give_up "the packages could not be installed"
 
 read -ra cmake_args <<<"${MCP_WS_SHIM_CMAKE_ARGS:-}"
 cmake --preset "$preset" "${cmake_args[@]}" || give_up "cmake could not configure preset $preset"
-cmake --build --preset "$preset" --parallel "${CMAKE_BUILD_PARALLEL_LEVEL:-$(nproc)}" ||
+cmake --build --preset "$preset" --target "${targets[@]}" \
+  --parallel "${CMAKE_BUILD_PARALLEL_LEVEL:-$(nproc)}" ||
   give_up "the build of preset $preset failed"
 
 # Sets `status`. The output goes to a file that tail shows, not through a pipe: a process that a

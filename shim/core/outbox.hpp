@@ -36,6 +36,9 @@ class Outbox {
   /// Removes the item with this order number, if it is there.
   void remove(std::uint64_t order);
 
+  /// The text of the item with this order number, which must be there.
+  [[nodiscard]] const std::string& text_of(std::uint64_t order) const;
+
   /// Removes what is only for other links than `epoch`.
   void drop_all_but(Epoch epoch);
 

@@ -19,7 +19,7 @@ struct Request {
   mcp::Method method = mcp::Method::other;  ///< `other` too where method names mean nothing
   std::string version;                      ///< of the modern era, from `_meta`; else empty
   bool has_cursor = false;                  ///< asks for a further page of a list
-  bool acknowledged = false;                ///< a subscriptions/listen that is live
+  bool acknowledged = false;                ///< a subscription that the host takes for live
   TimePoint accepted;
   bool replayable = false;     ///< may be sent again after a loss
   bool replayed = false;       ///< has been
@@ -29,6 +29,10 @@ struct Request {
   Epoch sent_in = 0;           ///< the link it is in flight on; 0: queued
 
   [[nodiscard]] bool modern() const { return !version.empty(); }
+  /// A `subscriptions/listen` of the modern era: never answered while it lives.
+  [[nodiscard]] bool is_subscription() const {
+    return method == mcp::Method::listen && modern();
+  }
   [[nodiscard]] bool in_flight() const { return sent_in != 0; }
 };
 

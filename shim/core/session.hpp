@@ -146,6 +146,7 @@ class Session {
   void learn(const Request& request, const Message& answer);
   void learn_setting(const Request& request);
   [[nodiscard]] bool is_repeated_acknowledgement(const Message& message);
+  void note_announcement(const Message& message);
 
   // session_resume.cpp: what a new link is told, and what is learnt from it.
   void start_resume();
@@ -171,6 +172,7 @@ class Session {
   void answer_offline_due();
   [[nodiscard]] std::optional<std::string> offline_result(const Request& request);
   void answer_offline(const Request& request, const std::string& result);
+  void acknowledge_offline(const std::string& id);
   [[nodiscard]] Cached& cached(const std::string& version);
   void save(const std::string& version, Cached& cached);
   void remember(const std::string& version, std::string_view method, std::string_view result);

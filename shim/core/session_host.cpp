@@ -208,7 +208,6 @@ bool Session::may_replay(const Request& request, const Message& message) const {
     case Replay::safe:
       break;
   }
-  if (request.method == mcp::Method::listen) return request.modern();
   if (request.method == mcp::Method::tools_call)
     return lists(request.modern()).may_repeat(jsonrpc::unquote(message.name));
   return mcp::is_read_only(request.method);
@@ -245,7 +244,7 @@ void Session::send(Outbox::Item item) {
     Request* const request = pending_.find(item.request_id);
     SHIM_CHECK(request != nullptr);
     const bool keep = request->method == mcp::Method::initialize ||
-                      request->method == mcp::Method::listen ||
+                      request->is_subscription() ||
                       (request->replayable && !request->replayed &&
                        pending_.kept_bytes() + item.text.size() <= settings_.queue_bytes);
     pending_.sent(*request, epoch(), keep ? item.text : std::string());

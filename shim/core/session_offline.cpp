@@ -1,6 +1,7 @@
 // Answers given while the backend is away, and what they are made from (contract 6).
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 #include <utility>
 
 #include "shim/core/session.hpp"
@@ -24,7 +25,7 @@ void Session::offer_offline(const Request& request) {
   // not wait four times. A host's patience with initialize began when it asked, at the latest.
   TimePoint due = now_ - supervisor_.down_for(now_) + settings_.init_grace;
   if (request.method == mcp::Method::initialize)
-    due = std::min(due, request.accepted + settings_.init_grace);
+    due = std::min(due, request.accepted + std::min(settings_.init_grace, settings_.init_timeout));
   offline_.emplace(std::max(now_, due), request.id);
 }
 
@@ -40,7 +41,9 @@ void Session::answer_offline_due() {
     const std::string version = request->modern() ? request->version : legacy_.requested_version();
     if (!cached(version).loaded) return;  // CacheLoaded brings us back
     offline_.erase(offline_.begin());
-    if (const auto result = offline_result(*request)) {
+    if (request->is_subscription()) {
+      acknowledge_offline(id);
+    } else if (const auto result = offline_result(*request)) {
       answer_offline(*request, *result);
     } else if (request->method == mcp::Method::initialize) {
       offline_.emplace(request->accepted + settings_.init_timeout, id);
@@ -51,6 +54,21 @@ void Session::answer_offline_due() {
       write_host(jsonrpc::error_answer(settled.id, jsonrpc::method_not_found, "Method not found"));
     }
   }
+}
+
+/// A host that waits for the acknowledgement of its subscription waits with everything else. The
+/// subscription is live as far as it is concerned; the real acknowledgement will stay here, and what
+/// has changed by then will be announced.
+void Session::acknowledge_offline(const std::string& id) {
+  Request* const request = pending_.find(id);
+  if (std::exchange(request->acknowledged, true)) return;
+  const auto filter = nlohmann::json::parse(outbox_.text_of(request->order), nullptr, false)
+                          .value(nlohmann::json::json_pointer("/params/notifications"),
+                                 nlohmann::json::object());
+  write_host(jsonrpc::notification(
+      "notifications/subscriptions/acknowledged",
+      R"({"notifications":)" + filter.dump() +
+          R"(,"_meta":{"io.modelcontextprotocol/subscriptionId":)" + id + "}}"));
 }
 
 /// The result to give without the backend, if there is one.

@@ -40,6 +40,11 @@ Connection::Connection(Epoch epoch, std::size_t message_bytes_max, Services serv
 
 Connection::~Connection() {
   unwatch_tcp();
+<<<<<<< HEAD
+=======
+  if (wsi_ != nullptr)
+    lws_set_wsi_user(wsi_, nullptr);  // what libwebsockets still says goes nowhere
+>>>>>>> main
 }
 
 void Connection::start(const Target& target) {
@@ -102,14 +107,13 @@ void Connection::close(bool politely) {
   silent_ = true;
   unwatch_tcp();
   if (wsi_ == nullptr) return;
-  if (politely && open_) {
-    flush();
-    if (wsi_ != nullptr && outgoing_.empty() && lws_partial_buffered(wsi_) == 0) {
-      constexpr std::string_view normal_closure("\x03\xe8", 2);  // 1000, RFC 6455 § 7.4.1
-      [[maybe_unused]] const bool sent =
-          send(write_frame(services_.send_buffer.data() + LWS_PRE, Opcode::close, true,
-                           normal_closure, services_.masks.next()));
-    }
+  if (politely && open_) send_some();
+  if (wsi_ == nullptr) return;
+  if (politely && open_ && outgoing_.empty() && lws_partial_buffered(wsi_) == 0) {
+    constexpr std::string_view normal_closure("\x03\xe8", 2);  // 1000, RFC 6455 § 7.4.1
+    [[maybe_unused]] const bool sent =
+        send(write_frame(services_.send_buffer.data() + LWS_PRE, Opcode::close, true,
+                         normal_closure, services_.masks.next()));
   } else {
     // Without this libwebsockets would try for seconds to send what it still holds.
     ::shutdown(lws_get_socket_fd(wsi_), SHUT_RDWR);
@@ -131,13 +135,27 @@ void Connection::pause(bool paused) {
 }
 
 void Connection::flush() {
+  // Once we have asked libwebsockets for our turn we wait for it: it serves its own pongs first,
+  // and they would starve if we wrote whenever the socket has room.
+  if (!waiting_for_turn_) send_some();
+}
+
+void Connection::send_some() {
+  waiting_for_turn_ = false;
   if (wsi_ == nullptr || !open_) return;
-  while ((ping_wanted_ || !outgoing_.empty()) && lws_partial_buffered(wsi_) == 0) {
+  // A peer that reads as fast as we write must not keep the loop from everything else.
+  constexpr int pieces_max = 16;
+  for (int pieces = 0; pieces < pieces_max && (ping_wanted_ || !outgoing_.empty()) &&
+                       lws_partial_buffered(wsi_) == 0;
+       ++pieces) {
     const Filled filled = fill_send_buffer();
     if (!send(filled.bytes)) return;
     if (filled.payload > 0 && !silent_) services_.sink(event::LinkWritten{epoch_, filled.payload});
   }
-  if (ping_wanted_ || !outgoing_.empty()) lws_callback_on_writable(wsi_);
+  if (ping_wanted_ || !outgoing_.empty() || lws_partial_buffered(wsi_) != 0) {
+    waiting_for_turn_ = true;
+    lws_callback_on_writable(wsi_);
+  }
 }
 
 /// Frames as much as fits, small messages together, large ones in pieces: each piece is a frame of
@@ -231,7 +249,11 @@ int Connection::on_connection(lws* wsi, int reason, void* in, std::size_t length
         services_.sink(event::LinkPong{epoch_});
       return 0;
     case LWS_CALLBACK_CLIENT_WRITEABLE:
+<<<<<<< HEAD
       flush();
+=======
+      send_some();
+>>>>>>> main
       return 0;
     case LWS_CALLBACK_WS_PEER_INITIATED_CLOSE:
       note_close_frame(static_cast<const unsigned char*>(in), length);

@@ -66,6 +66,7 @@ class Connection final : public ConnectionHandler {
     std::size_t bytes = 0;    ///< in the send buffer
     std::size_t payload = 0;  ///< of them, bytes of messages
   };
+  void send_some();
   [[nodiscard]] Filled fill_send_buffer();
   [[nodiscard]] bool send(std::size_t bytes);
   void receive(const char* bytes, std::size_t length);
@@ -101,6 +102,7 @@ class Connection final : public ConnectionHandler {
   std::deque<std::string> outgoing_;
   std::size_t offset_ = 0;  ///< bytes of the first outgoing message already framed
   bool ping_wanted_ = false;
+  bool waiting_for_turn_ = false;  ///< libwebsockets was asked to say when we may write
 };
 
 }  // namespace shim

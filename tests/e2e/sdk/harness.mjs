@@ -110,6 +110,8 @@ export class Context {
   }
 }
 
+let backends = 0;
+
 /** One address at which fake backends come and go. */
 export class Backend {
   constructor(context, options = []) {
@@ -117,6 +119,7 @@ export class Backend {
     this.options = options;
     this.port = 0;
     this.runs = 0;
+    this.name = `backend-${++backends}`;
     context.onDispose(() => this.kill());
   }
 
@@ -170,7 +173,7 @@ export class Backend {
   }
 
   journalPath(run) {
-    return this.context.path(`journal-${this.port}-${run}`);
+    return this.context.path(`${this.name}-journal-${run}`);
   }
 
   /** The journal of one run, by default of the last one. A line half written at a kill is left out. */

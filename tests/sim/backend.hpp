@@ -1,0 +1,98 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <set>
+#include <string>
+#include <string_view>
+
+#include "common/time.hpp"
+#include "tests/sim/json_text.hpp"
+#include "tests/sim/link.hpp"
+
+namespace sim {
+
+class World;
+
+/// A legacy MCP server that crashes, restarts without memory, and sends what it should not.
+///
+/// It serves a request only after `initialize` and `notifications/initialized` on the same
+/// connection. Each answer carries, as `to`, the host's number (`params.seq`) of the request.
+class Backend {
+ public:
+  explicit Backend(World& world) : world_(world) {}
+
+  [[nodiscard]] bool is_up() const { return up_; }
+  void start();
+  /// A crash: state and connections are gone; the shim hears of it after `notice`.
+  void kill(Duration notice = {});
+  /// Gives way to another version, or comes back to its own.
+  void set_version(std::string version) { version_ = std::move(version); }
+  [[nodiscard]] const std::string& version() const { return version_; }
+  /// Whether some request on a connection that lives will never be answered.
+  [[nodiscard]] bool has_swallowed() const;
+
+  // The network's end.
+  void connected(Epoch connection);
+  void disconnected(Epoch connection);
+  void receive(Epoch connection, std::string_view text);
+
+  // For scenarios.
+  /// Asks the host something on the present connection.
+  void ask_host();
+  /// Answers of this method are held back until release().
+  void hold(std::string method) { held_method_ = std::move(method); }
+  void release();
+  /// Overrides the plan's service time for tools/call.
+  void set_call_time(Duration time) { call_time_ = time; }
+  /// Each answer to a tools/call is sent this often.
+  void set_copies(unsigned copies) { copies_ = copies; }
+  /// What is answered to this method from now on, with the request's id in the place of `ID`.
+  void set_raw(std::string method, std::string text) { raw_[std::move(method)] = std::move(text); }
+  [[nodiscard]] std::uint64_t received(std::string_view method) const;
+  [[nodiscard]] Epoch connection() const { return connections_.empty() ? 0 : connections_.rbegin()->first; }
+  [[nodiscard]] std::string level() const;
+  [[nodiscard]] std::uint64_t answers_from_host() const { return answers_from_host_; }
+
+ private:
+  struct Connection {
+    bool greeted = false;
+    bool initialized = false;
+    bool swallowed = false;
+    std::uint64_t next_id = 0;                  ///< of requests to the host
+    std::map<std::string, std::uint64_t> asked; ///< raw id to tag
+    std::string level;
+  };
+  struct Held {
+    Epoch connection;
+    std::string text;
+  };
+
+  void request(Epoch connection, std::string_view text, const Json& message);
+  void notification(Epoch connection, std::string_view text, const Json& message);
+  [[nodiscard]] std::string answer_to(Connection& connection, std::string_view text,
+                                      const Json& message);
+  void serve(Epoch connection, const std::string& method, std::string answer, Duration time);
+  void deliver(Epoch connection, const std::string& answer);
+  void send_faulty(Epoch connection, const std::string& answer);
+  void send_dressed(Epoch connection, std::string answer);
+  void ask_host(Epoch connection);
+  void report_progress(Epoch connection, std::string_view token);
+  void send(Epoch connection, std::string text, Link::Frame kind = Link::Frame::message);
+  [[nodiscard]] Connection* find(Epoch connection);
+
+  World& world_;
+  bool up_ = true;
+  std::string version_ = "2025-06-18";
+  std::map<Epoch, Connection> connections_;
+  std::uint64_t last_tag_ = 0;
+  std::string held_method_;
+  std::vector<Held> held_;
+  std::optional<Duration> call_time_;
+  unsigned copies_ = 1;
+  std::map<std::string, std::string> raw_;
+  std::map<std::string, std::uint64_t, std::less<>> received_;
+  std::uint64_t answers_from_host_ = 0;
+};
+
+}  // namespace sim

@@ -1,0 +1,200 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "common/time.hpp"
+#include "shim/core/event.hpp"
+#include "shim/core/phase.hpp"
+#include "shim/core/settings.hpp"
+#include "tests/sim/json_text.hpp"
+
+/// The judge: what the contract promises, checked against everything that goes in and comes out of
+/// the core. Keeps its own books and looks into none of the core's tables.
+namespace sim {
+
+using shim::Duration;
+using shim::Epoch;
+using shim::TimePoint;
+
+/// What can be seen of the core from outside at the end of a turn.
+struct CoreView {
+  shim::Phase phase = shim::Phase::waiting;
+  std::optional<TimePoint> deadline;
+  bool deadlines_done = false;  ///< on_deadline() was called in this turn
+  std::size_t outbox_cost_bytes = 0;
+  std::size_t pending = 0;
+  std::size_t unread_by_host_bytes = 0;  ///< WriteHost not yet confirmed with HostWritten
+};
+
+/// A request of the host, from its line to its answer.
+struct Ask {
+  std::uint64_t seq = 0;  ///< the host's number for the message, unlike its id never reused
+  std::string id;         ///< raw JSON
+  std::string method, token, params, text;
+  std::uint64_t call = 0;        ///< number of a tools/call, else 0
+  bool harmless = false;         ///< the called tool is annotated as read-only
+  bool id_used_before = false;   ///< so that a late answer may be taken for this one's
+  TimePoint asked;
+  std::vector<Epoch> sent;       ///< links it was written to
+  std::optional<std::uint64_t> closed_in_turn;
+  TimePoint closed_at;
+  bool cancelled = false;
+  std::string answer;            ///< what the host got
+};
+
+class Model {
+ public:
+  explicit Model(const shim::Settings& settings) : settings_(settings) {}
+
+  void turn_begins(TimePoint now, shim::Phase phase);
+  void turn_ends(const CoreView& core);
+
+  // Facts the core is told in this turn.
+  void host_line(std::string_view text, bool too_long);
+  void closing() { closing_ = true; }
+  void link_opened(Epoch epoch);
+  void link_lost(Epoch epoch);
+  void link_message(Epoch epoch, std::string_view text);
+  void core_replaced() {
+    replaced_in_turn_ = turn_;
+    last_attempt_.reset();  // a new core knows of none
+  }
+
+  // Orders the core gives in this turn.
+  void open_link(Epoch epoch);
+  void close_link(Epoch epoch);
+  void write_link(Epoch epoch, const std::string& text);
+  void write_host(const std::string& line);
+  void finish();
+
+  // What happens at the backend, at any time. A connection is known by its epoch.
+  void executed(std::uint64_t call, bool idempotent);
+  void rejected(Epoch connection, const std::string& method);
+  /// The host's answer to a request that this connection has made under this raw id.
+  void answered(Epoch connection, std::string_view id, const std::string& text,
+                std::optional<std::uint64_t> open_tag);
+
+  // For the scenarios and the end of a run.
+  [[nodiscard]] const Ask* ask(std::uint64_t seq) const;
+  /// The protocol version of the session, empty if there is none.
+  [[nodiscard]] std::string version() const { return parse(legacy_.version).is_string() ? parse(legacy_.version).get<std::string>() : ""; }
+  [[nodiscard]] std::uint64_t asked_count() const { return asks_.size(); }
+  [[nodiscard]] std::size_t open_asks() const { return open_.size(); }
+  [[nodiscard]] std::string open_list() const;
+  [[nodiscard]] std::uint64_t executions(std::uint64_t call) const;
+  [[nodiscard]] bool has_failed() const { return !failure_.empty(); }
+  [[nodiscard]] const std::string& failure() const { return failure_; }
+  void fail(const std::string& what);
+
+ private:
+  /// Something the core owes the host in this very turn.
+  struct Due {
+    std::string id;  ///< raw
+    bool or_null = false;
+    int code = 0;  ///< of the error; 0: the empty result of a ping
+    bool optional = false;
+    bool met = false;
+  };
+  /// What the host knows of a request of the backend.
+  struct Asked {
+    Epoch epoch = 0;
+    std::uint64_t tag = 0;
+    bool open = true;
+  };
+  /// What has been seen on the present link.
+  struct Watch {
+    enum class Stage : std::uint8_t { before, initialize, restore, traffic };
+    Stage stage = Stage::before;
+    std::string own_id;
+    std::vector<std::pair<std::string, std::string>> to_restore;  ///< method and raw params
+    std::uint64_t last_seq = 0;
+    std::set<std::string> own_ids;
+  };
+  /// What the host and a backend have agreed on.
+  struct Legacy {
+    std::uint64_t greeting_seq = 0;
+    std::string version;  ///< raw JSON; empty until the backend has answered
+    bool initialized = false;
+    std::string level_params;
+    std::map<std::string, std::string> subscriptions;
+  };
+
+  // model_host.cpp
+  void host_element(std::string_view text);
+  void host_request(std::string_view text, const Json& message);
+  void host_notification(std::string_view text, const Json& message);
+  void skipped_line(std::string_view text);
+  void host_answer(const std::string& line, const Json& message);
+  void host_asked(const std::string& line, const Json& message);
+  void host_told(const std::string& line, const Json& message);
+  void settle(Ask& ask, const std::string& line, const Json& message);
+  void judge_own_answer(const Ask& ask, const Json& message, const Json& data);
+  void judge_backend_answer(const Ask& ask, const std::string& line, const Json& message);
+  void learn(const Ask& ask, const Json& message);
+  [[nodiscard]] bool meet_due(const std::string& id, int code);
+  void close(Ask& ask);
+
+  // model_link.cpp
+  void link_request(Epoch epoch, const std::string& text, const Json& message);
+  void link_notification(Epoch epoch, const std::string& text, const Json& message);
+  [[nodiscard]] bool is_own(const std::string& text, const Json& message);
+  void judge_initialize_again(const std::string& text, const Json& message);
+  void expect_restore();
+  [[nodiscard]] bool take_restore(const std::string& method, std::string_view params);
+  void in_order(std::uint64_t seq);
+  void traffic_may_flow(const std::string& text);
+  [[nodiscard]] bool may_be_sent_again(const Ask& ask) const;
+
+  // model.cpp
+  void judge_loss();
+  void judge_waiting(const CoreView& core);
+  void judge_bounds(const CoreView& core);
+
+  [[nodiscard]] bool reads_mcp() const { return settings_.protocol != shim::Protocol::jsonrpc; }
+
+  const shim::Settings& settings_;
+  TimePoint now_;
+  std::uint64_t turn_ = 0;
+  shim::Phase phase_before_ = shim::Phase::waiting;  ///< at the start of the turn
+  std::string failure_;
+  bool closing_ = false;
+  bool finished_ = false;
+  std::uint64_t replaced_in_turn_ = 0;
+
+  std::map<std::uint64_t, Ask> asks_;                    ///< by seq
+  std::unordered_map<std::string, std::uint64_t> open_;  ///< raw id to seq
+  std::set<std::string> used_ids_;
+  std::map<std::uint64_t, std::string> notifications_;   ///< seq to text
+  std::set<std::uint64_t> notifications_sent_;
+  std::vector<Due> due_;
+  bool mcp_known_ = false;
+  bool greeted_again_ = false;
+  Legacy legacy_;
+  Legacy legacy_before_;  ///< before the latest `initialize`, should that be refused
+
+  Epoch last_epoch_ = 0;
+  Epoch live_ = 0;  ///< 0: no link
+  bool live_open_ = false;
+  Epoch lost_in_turn_ = 0;
+  std::optional<TimePoint> last_attempt_;
+  TimePoint not_ready_since_;
+  Watch watch_;
+  Watch watch_before_;  ///< like legacy_before_
+  std::set<std::string> came_in_turn_;  ///< what the backend sent, as it may be passed on
+
+  std::map<std::string, Asked> asked_;  ///< raw id towards the host
+  std::map<std::uint64_t, std::uint64_t> executions_;
+  std::map<std::uint64_t, std::uint64_t> calls_;  ///< call number to seq
+  std::size_t largest_message_ = 0;
+};
+
+}  // namespace sim

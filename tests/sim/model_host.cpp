@@ -1,0 +1,324 @@
+// What the host says and hears (contract 3, 5.0 and 9).
+
+#include <algorithm>
+#include <array>
+
+#include "common/jsonrpc.hpp"
+#include "tests/sim/model.hpp"
+
+namespace sim {
+namespace {
+
+/// Contract 9.
+struct Known {
+  int code;
+  const char* reason;
+  bool delivered;
+  bool retryable;
+};
+constexpr std::array<Known, 6> own_answers{{{31001, "backend-unavailable", false, true},
+                                            {31002, "outcome-unknown", true, false},
+                                            {31003, "queue-full", false, true},
+                                            {31005, "message-too-large", false, false},
+                                            {31006, "session-incompatible", false, false},
+                                            {31007, "bad-backend-message", true, false}}};
+
+/// The shim's own word on why it answered in the backend's place, or null.
+Json own_data(const Json& message) {
+  if (message.contains("error") && message["error"].contains("data")) return message["error"]["data"];
+  if (message.contains("result") && message["result"].is_object()) {
+    const Json meta = message["result"].value("_meta", Json::object());
+    if (meta.is_object() && meta.contains("mcp-ws-shim/error")) return meta["mcp-ws-shim/error"];
+  }
+  return nullptr;
+}
+
+int error_code(const Json& message) {
+  return message.contains("error") ? message["error"].value("code", 0) : 0;
+}
+
+bool is_id(const Json& id) { return id.is_string() || id.is_number(); }
+
+/// The raw ids that a line holds which is no valid JSON: those our host puts there in the clear.
+std::string id_of_broken(std::string_view text) {
+  static constexpr std::string_view key = R"("id":)";
+  const std::size_t at = text.find(key);
+  if (at == std::string_view::npos) return "null";
+  const std::string_view rest = text.substr(at + key.size());
+  return std::string(rest.substr(0, rest.find_first_of(",}")));
+}
+
+}  // namespace
+
+void Model::host_line(std::string_view text, bool too_long) {
+  largest_message_ = std::max(largest_message_, text.size());
+  if (too_long) {
+    skipped_line(text);
+    return;
+  }
+  const Json value = parse(text);
+  if (value.is_discarded()) {
+    const bool answers = text.find(R"("method")") == std::string_view::npos &&
+                         text.find(R"("result")") != std::string_view::npos;
+    due_.push_back({answers ? "null" : id_of_broken(text), true, shim::jsonrpc::parse_error});
+  } else if (nesting(text) > shim::jsonrpc::depth_max) {
+    due_.push_back({std::string(raw_member(text, "id")), true, shim::jsonrpc::invalid_request});
+  } else if (value.is_array()) {
+    if (value.empty()) due_.push_back({"null", true, shim::jsonrpc::invalid_request});
+    for (const std::string_view element : elements(text)) host_element(element);
+  } else {
+    host_element(text);
+  }
+}
+
+void Model::host_element(std::string_view text) {
+  const Json message = parse(text);
+  const std::string id(raw_member(text, "id"));
+  const bool answers = message.is_object() && !message.contains("method") &&
+                       (message.contains("result") || message.contains("error"));
+  const bool sound = message.is_object() && string_at(message, "jsonrpc") == "2.0" &&
+                     !stands_twice(text);
+  if (answers) {  // an answer to an answer, under its id, is one to nobody's request
+    if (!sound) due_.push_back({"null", true, shim::jsonrpc::invalid_request, true});
+    const auto asked = asked_.find(id);
+    if (sound && asked != asked_.end() && message.contains("result") != message.contains("error")) {
+      asked->second.open = false;
+    }
+    return;
+  }
+  if (!sound || !message.contains("method") || !message["method"].is_string() ||
+      (message.contains("id") && !is_id(message["id"]))) {
+    due_.push_back({id.empty() ? "null" : id, true, shim::jsonrpc::invalid_request});
+  } else if (message.contains("id")) {
+    host_request(text, message);
+  } else {
+    host_notification(text, message);
+  }
+}
+
+void Model::host_request(std::string_view text, const Json& message) {
+  const std::string id(raw_member(text, "id"));
+  const std::string method = string_at(message, "method");
+  if (reads_mcp() && method == "ping") {
+    due_.push_back({id, false, 0});
+    return;
+  }
+  if (open_.contains(id)) {
+    due_.push_back({id, false, shim::jsonrpc::invalid_request});
+    return;
+  }
+  Ask ask;
+  ask.seq = number_at(message, "params", "seq");
+  ask.id = id;
+  ask.method = method;
+  ask.text = text;
+  ask.params = raw_member(text, "params");
+  ask.token = raw_member(raw_member(ask.params, "_meta"), "progressToken");
+  ask.asked = now_;
+  ask.id_used_before = !used_ids_.insert(id).second;
+  if (method == "tools/call") {
+    ask.call = number_at(message["params"], "arguments", "call");
+    ask.harmless = string_at(message["params"], "name") == "look";
+    calls_[ask.call] = ask.seq;
+  }
+  if (reads_mcp() && method == "initialize") {
+    mcp_known_ = true;
+    if (legacy_.greeting_seq != 0) greeted_again_ = true;
+    legacy_before_ = legacy_;
+    watch_before_ = watch_;
+    legacy_ = Legacy();
+    legacy_.greeting_seq = ask.seq;
+    if (watch_.stage != Watch::Stage::before) watch_.stage = Watch::Stage::traffic;
+  }
+  open_[id] = ask.seq;
+  asks_[ask.seq] = std::move(ask);
+}
+
+void Model::host_notification(std::string_view text, const Json& message) {
+  notifications_[number_at(message, "params", "seq")] = text;
+  const std::string method = string_at(message, "method");
+  if (!reads_mcp()) return;
+  if (method == "notifications/initialized") legacy_.initialized = true;
+  if (method != "notifications/cancelled") return;
+  const auto open = open_.find(std::string(raw_member(text, "params", "requestId")));
+  if (open == open_.end()) return;
+  Ask& ask = asks_.at(open->second);
+  if (ask.method == "initialize") return;  // must not be cancelled
+  ask.cancelled = true;
+  close(ask);
+}
+
+/// A line longer than the limit: a request is answered, an answer is not.
+void Model::skipped_line(std::string_view text) {
+  const Json message = parse(text);
+  const std::string id(raw_member(text, "id"));
+  const bool usable = !id.empty() && !open_.contains(id) && message.contains("method");
+  due_.push_back({usable ? id : "null", false, 31005, !message.contains("method")});
+}
+
+void Model::close(Ask& ask) {
+  open_.erase(ask.id);
+  ask.closed_in_turn = turn_;
+  ask.closed_at = now_;
+}
+
+void Model::write_host(const std::string& line) {
+  if (finished_) fail("wrote to the host after Finish: " + line);
+  largest_message_ = std::max(largest_message_, line.size());
+  if (line.find_first_of("\r\n") != std::string::npos) fail("a line break within a line: " + line);
+  const Json message = parse(line);
+  if (!message.is_object()) {
+    fail("wrote what is no JSON object: " + line);
+    return;
+  }
+  if (string_at(message, "jsonrpc") != "2.0") fail("wrote what is no JSON-RPC 2.0: " + line);
+  if (!message.contains("method")) {
+    host_answer(line, message);
+  } else if (message.contains("id")) {
+    host_asked(line, message);
+  } else {
+    host_told(line, message);
+  }
+}
+
+bool Model::meet_due(const std::string& id, int code) {
+  for (Due& due : due_) {
+    if (due.met || due.code != code || (due.id != id && !(due.or_null && id == "null"))) continue;
+    due.met = true;
+    return true;
+  }
+  return false;
+}
+
+void Model::host_answer(const std::string& line, const Json& message) {
+  const std::string id(raw_member(line, "id"));
+  if (message.contains("result") == message.contains("error")) fail("neither result nor error: " + line);
+  if (id == "null" && message.contains("result")) fail("a result for nobody: " + line);
+  const int code = error_code(message);
+  const Json data = own_data(message);
+  const bool too_large = data.is_object() && string_at(data, "reason") == "message-too-large";
+  if (too_large && meet_due(id, 31005)) return;
+  if (code == shim::jsonrpc::parse_error || code == shim::jsonrpc::invalid_request) {
+    if (!meet_due(id, code)) fail("an error that nothing in this turn deserved: " + line);
+    return;
+  }
+  if (message.contains("result") && message["result"] == Json::object() && meet_due(id, 0)) return;
+  const auto open = open_.find(id);
+  if (open == open_.end()) {
+    fail("answers a request that is not pending: " + line);
+    return;
+  }
+  settle(asks_.at(open->second), line, message);
+}
+
+void Model::settle(Ask& ask, const std::string& line, const Json& message) {
+  const Json data = own_data(message);
+  if (data.is_object() && string_at(data, "source") == "mcp-ws-shim") {
+    judge_own_answer(ask, message, data);
+  } else if (error_code(message) == shim::jsonrpc::internal_error && replaced_in_turn_ == turn_) {
+    // The core has failed a check and told everybody.
+  } else {
+    judge_backend_answer(ask, line, message);
+  }
+  ask.answer = line;
+  close(ask);
+}
+
+void Model::judge_own_answer(const Ask& ask, const Json& message, const Json& data) {
+  const std::string reason = string_at(data, "reason");
+  const auto* const known = std::ranges::find(own_answers, reason, &Known::reason);
+  if (known == own_answers.end()) {
+    fail("an unknown reason: " + message.dump());
+    return;
+  }
+  if (data["delivered"] != known->delivered || data["retryable"] != known->retryable) {
+    fail("not what contract 9 says of this reason: " + message.dump());
+  }
+  const bool as_result =
+      ask.method == "tools/call" && reads_mcp() && settings_.tool_errors == shim::ToolErrors::result;
+  if (as_result != message.contains("result")) fail("the wrong kind of failure: " + message.dump());
+  if (!as_result && error_code(message) != known->code) fail("the wrong code: " + message.dump());
+  if (as_result && message["result"].value("isError", false) != true) fail("lacks isError");
+
+  if (!known->delivered && !ask.sent.empty()) {
+    fail("called not delivered, but it was sent: " + ask.text + " answered " + message.dump());
+  }
+  if (!known->delivered && executions(ask.call) > 0) {
+    fail("called not delivered, but it was executed: " + ask.text);
+  }
+  if (known->delivered && ask.sent.empty()) fail("called delivered, but never sent: " + ask.text);
+  if (reason == "queue-full" && phase_before_ == shim::Phase::ready) {
+    fail("refused for lack of room while ready: " + ask.text);
+  }
+  if (reason == "backend-unavailable" && !closing_ &&
+      (settings_.queue_timeout == Duration::zero() ||
+       now_ < ask.asked + settings_.queue_timeout)) {
+    fail("given up before the queue timeout: " + ask.text);
+  }
+  const bool greeting = reads_mcp() && ask.method == "initialize";
+  if (greeting && reason == "session-incompatible") fail("initialize begins a session of its own");
+  if (greeting && reason == "queue-full") {
+    legacy_ = legacy_before_;
+    watch_ = watch_before_;
+  }
+}
+
+void Model::judge_backend_answer(const Ask& ask, const std::string& line, const Json& message) {
+  if (!came_in_turn_.contains(line)) fail("not what the backend sent, byte for byte: " + line);
+  if (live_ == 0 || ask.sent.empty() || ask.sent.back() != live_) {
+    fail("answered by a link it was not sent on: " + ask.text);
+  }
+  if (!ask.id_used_before) {
+    const std::uint64_t to = message.contains("result")
+                                 ? number_at(message, "result", "to")
+                                 : number_at(message["error"], "data", "to");
+    if (to != ask.seq) fail("another request's answer: " + ask.text + " answered " + line);
+  }
+  if (message.contains("result")) learn(ask, message);
+}
+
+/// What a new link will have to be told.
+void Model::learn(const Ask& ask, const Json& message) {
+  if (!reads_mcp()) return;
+  if (ask.method == "initialize" && ask.seq == legacy_.greeting_seq) {
+    legacy_.version = message["result"].value("protocolVersion", Json()).dump();
+  } else if (ask.method == "logging/setLevel") {
+    legacy_.level_params = ask.params;
+  } else if (ask.method == "resources/subscribe") {
+    legacy_.subscriptions[std::string(raw_member(ask.params, "uri"))] = ask.params;
+  } else if (ask.method == "resources/unsubscribe") {
+    legacy_.subscriptions.erase(std::string(raw_member(ask.params, "uri")));
+  }
+}
+
+/// Contract 5.1: a request of the backend.
+void Model::host_asked(const std::string& line, const Json& message) {
+  const std::string id(raw_member(line, "id"));
+  if (!id.starts_with("\"mcp-ws-shim")) fail("a backend's id was passed on: " + line);
+  if (asked_.contains(id)) fail("an id towards the host was used twice: " + id);
+  if (live_ == 0) fail("a request of a backend that is gone: " + line);
+  if (!came_in_turn_.contains(with_id(line, "null"))) fail("a request that no backend sent: " + line);
+  asked_[id] = {.epoch = live_, .tag = number_at(message, "params", "tag"), .open = true};
+}
+
+void Model::host_told(const std::string& line, const Json& message) {
+  const std::string method = string_at(message, "method");
+  if (method == "notifications/cancelled") {
+    const auto asked = asked_.find(std::string(raw_member(line, "params", "requestId")));
+    if (asked != asked_.end() && asked->second.open) {
+      asked->second.open = false;
+    } else if (mcp_known_) {
+      fail("cancels what the host was not asked: " + line);
+    }
+    return;
+  }
+  if (method == "notifications/progress" && mcp_known_) {
+    const std::string token(raw_member(line, "params", "progressToken"));
+    const bool wanted = std::ranges::any_of(
+        open_, [&](const auto& open) { return asks_.at(open.second).token == token; });
+    if (!wanted) fail("progress for a token that is not pending: " + line);
+  }
+  if (!came_in_turn_.contains(line)) fail("a notification that no backend sent: " + line);
+}
+
+}  // namespace sim

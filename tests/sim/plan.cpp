@@ -1,0 +1,155 @@
+#include "tests/sim/plan.hpp"
+
+#include <array>
+#include <initializer_list>
+
+#include "common/units.hpp"
+
+namespace sim {
+namespace {
+
+using namespace std::chrono_literals;
+using shim::Prng;
+
+/// Each fault is switched off altogether in half of the runs, so that some see a rare one in peace.
+double perhaps(Prng& random, double most) { return random.chance(0.5) ? random.unit() * most : 0; }
+
+Duration perhaps(Prng& random, Duration shortest, Duration longest) {
+  return random.chance(0.5) ? random.between(shortest, longest) : Duration::zero();
+}
+
+template <typename T>
+T one_of(Prng& random, std::initializer_list<T> choices) {
+  return choices.begin()[random.between(std::uint64_t{0}, choices.size() - 1)];
+}
+
+void draw_settings(Prng& random, shim::Settings& settings) {
+  using shim::Jitter;
+  settings.connect_timeout = one_of<Duration>(random, {200ms, 2s, 10s});
+  settings.validate_timeout = one_of<Duration>(random, {200ms, 1s, 5s});
+  settings.resume_timeout = one_of<Duration>(random, {300ms, 2s, 10s});
+  settings.backoff.base = one_of<Duration>(random, {50ms, 250ms, 500ms, 2s});
+  settings.backoff.cap = one_of<Duration>(random, {2s, 5s, 15s, 30s});
+  settings.backoff.jitter.kind =
+      one_of(random, {Jitter::Kind::full, Jitter::Kind::equal, Jitter::Kind::ratio});
+  if (settings.backoff.jitter.kind == Jitter::Kind::ratio) {
+    settings.backoff.jitter.ratio = one_of(random, {0.0, 0.1, 1.0});
+  }
+  settings.min_uptime = one_of<Duration>(random, {100ms, 5s});
+  settings.queue_timeout = one_of<Duration>(random, {0s, 500ms, 5s, 45s, 45s});
+  settings.queue_max = one_of<std::size_t>(random, {1, 8, 64, 1024, 1024});
+  settings.queue_bytes = one_of<std::size_t>(random, {1024, 64 << 10U, 16 << 20U, 16 << 20U});
+  settings.max_message = one_of<std::size_t>(random, {4096, 1 << 20U, 64 << 20U});
+  settings.drain_timeout = one_of<Duration>(random, {100ms, 2s});
+  settings.replay = one_of(random, {shim::Replay::safe, shim::Replay::safe, shim::Replay::never,
+                                    shim::Replay::always});
+  settings.tool_errors = one_of(random, {shim::ToolErrors::result, shim::ToolErrors::error});
+  settings.protocol = one_of(random, {shim::Protocol::automatic, shim::Protocol::automatic,
+                                      shim::Protocol::mcp, shim::Protocol::jsonrpc});
+}
+
+void draw_link(Prng& random, LinkFaults& link) {
+  link.refused = perhaps(random, 0.5);
+  link.black_hole = perhaps(random, 0.3);
+  link.not_websocket = perhaps(random, 0.2);
+  link.unauthorized = perhaps(random, 0.2);
+  link.unavailable = perhaps(random, 0.2);
+  link.no_pong = perhaps(random, 0.3);
+  link.open_then_close = perhaps(random, 0.4);
+  link.slow_connect = perhaps(random, 0.3);
+  link.late_callbacks = perhaps(random, 0.8);
+  link.delay_max = one_of<Duration>(random, {1ms, 20ms, 150ms});
+  link.kernel_bytes = one_of<std::size_t>(random, {512, 16 << 10U, 256 << 10U});
+  link.cut_gap = perhaps(random, 1s, 30s);
+  link.stall_gap = perhaps(random, 5s, 60s);
+  link.retry_after_max = one_of<Duration>(random, {1s, 20s});
+}
+
+void draw_backend(Prng& random, BackendFaults& backend) {
+  for (double* chance : {&backend.duplicate, &backend.unknown_answer, &backend.late, &backend.error,
+                         &backend.batch, &backend.pretty, &backend.half_emoji,
+                         &backend.progress, &backend.stray_progress, &backend.ask_host, &backend.notify}) {
+    *chance = perhaps(random, 0.3);
+  }
+  for (double* chance : {&backend.invalid, &backend.truncated, &backend.twice, &backend.too_long,
+                         &backend.binary, &backend.swallow}) {
+    *chance = perhaps(random, 0.1);
+  }
+  backend.cancel_asked = perhaps(random, 0.5);
+  backend.other_version = random.chance(0.15) ? random.unit() * 0.5 : 0;
+  backend.service_max = one_of<Duration>(random, {2ms, 100ms, 2s, 10s});
+  backend.kill_gap = perhaps(random, 2s, 40s);
+  backend.down_max = one_of<Duration>(random, {50ms, 2s, 20s, 60s});
+}
+
+void draw_host(Prng& random, HostHabits& host) {
+  host.gap_max = one_of<Duration>(random, {100ms, 1s, 5s});
+  host.burst = perhaps(random, 0.05);
+  for (double* chance : {&host.cancel, &host.batch, &host.blank, &host.notify, &host.ping,
+                         &host.answers_late, &host.answers_never, &host.answers_twice}) {
+    *chance = perhaps(random, 0.3);
+  }
+  host.invalid = perhaps(random, 0.1);
+  host.oversize = perhaps(random, 0.05);
+  host.bad_answer = perhaps(random, 0.3);
+  host.reuse_id = random.chance(0.2) ? 0.05 : 0;
+  host.greet_again = random.chance(0.1) ? 0.03 : 0;
+  host.slow_reader = perhaps(random, 0.05);
+  host.read_pause_max = one_of<Duration>(random, {100ms, 10s});
+  host.padding_max = one_of<std::size_t>(random, {0, 0, 200, 3000, 40000});
+  host.piece_max = one_of<std::size_t>(random, {7, 1024, 65536});
+  host.ids = one_of(random, {HostHabits::Ids::integers, HostHabits::Ids::strings,
+                             HostHabits::Ids::mixed});
+}
+
+}  // namespace
+
+Plan calm_plan() {
+  Plan plan;
+  plan.settings.endpoints = {"ws://simulated/"};
+  plan.host.gap_max = Duration::zero();  // does nothing by itself
+  return plan;
+}
+
+Plan random_plan(Prng& random) {
+  Plan plan;
+  plan.settings.endpoints = {"ws://simulated/"};
+  draw_settings(random, plan.settings);
+  draw_link(random, plan.link);
+  draw_backend(random, plan.backend);
+  draw_host(random, plan.host);
+  if (plan.host.piece_max < 100 && plan.host.padding_max > 500) plan.host.padding_max = 500;
+  // Roughly as many things happen in every run, whatever the host's pace.
+  plan.chaos = std::min<Duration>(plan.host.gap_max * 80, 150s);
+  plan.chaos = random.between(plan.chaos / 4, plan.chaos) + 10s;
+  plan.backend_absent = random.chance(0.4);
+  plan.eager_deadlines = random.chance(0.5);
+  plan.timer_lag_max = one_of<Duration>(random, {0ms, 0ms, 20ms, 3s});
+  plan.core_failure = random.chance(0.1) ? 0.5 : 0;
+  plan.hangup = perhaps(random, 0.5);
+  plan.quiet_period = random.chance(0.8);
+  plan.end = one_of(random, {End::eof, End::eof, End::stop, End::gone});
+  return plan;
+}
+
+std::string describe(const Plan& plan) {
+  const shim::Settings& s = plan.settings;
+  static constexpr std::array<const char*, 3> replays{"safe", "never", "always"};
+  static constexpr std::array<const char*, 3> protocols{"auto", "mcp", "jsonrpc"};
+  static constexpr std::array<const char*, 3> jitters{"full", "equal", "ratio"};
+  const auto index = [](auto value) { return static_cast<std::size_t>(value); };
+  return std::string("replay ") + replays.at(index(s.replay)) + ", protocol " +
+         protocols.at(index(s.protocol)) + ", tool-errors " +
+         (s.tool_errors == shim::ToolErrors::result ? "result" : "error") + ", connect " +
+         shim::format_duration(s.connect_timeout) + ", validate " +
+         shim::format_duration(s.validate_timeout) + ", resume " +
+         shim::format_duration(s.resume_timeout) + ", backoff " +
+         shim::format_duration(s.backoff.base) + " to " + shim::format_duration(s.backoff.cap) +
+         " " + jitters.at(index(s.backoff.jitter.kind)) + ", queue " +
+         shim::format_duration(s.queue_timeout) + " " + std::to_string(s.queue_max) + " " +
+         shim::format_size(s.queue_bytes) + ", max-message " + shim::format_size(s.max_message) +
+         ", drain " + shim::format_duration(s.drain_timeout) + ", faults for " +
+         shim::describe_duration(plan.chaos);
+}
+
+}  // namespace sim

@@ -1,0 +1,92 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+#include "common/prng.hpp"
+#include "common/time.hpp"
+#include "shim/core/settings.hpp"
+
+/// What may happen in one simulated run. All chances are 0…1 and 0 switches the thing off.
+namespace sim {
+
+using shim::Duration;
+using shim::TimePoint;
+
+/// What becomes of an attempt to connect.
+enum class Fate : std::uint8_t {
+  healthy,
+  refused,
+  black_hole,       ///< no answer of any kind
+  silent_upgrade,   ///< TCP connects, the upgrade is never answered: to the core, a black hole
+  not_websocket,
+  unauthorized,     ///< 401
+  unavailable,      ///< 503 with Retry-After
+  no_pong,          ///< opens, and then nothing comes
+  open_then_close,  ///< opens, and is closed within a moment
+};
+
+struct LinkFaults {
+  double refused = 0, black_hole = 0, not_websocket = 0, unauthorized = 0, unavailable = 0;
+  double no_pong = 0, open_then_close = 0;
+  double slow_connect = 0;    ///< takes about as long as the connect timeout
+  double late_callbacks = 0;  ///< an adapter that speaks of a closed link
+  Duration delay_max = std::chrono::milliseconds(1);  ///< one way
+  std::size_t kernel_bytes = std::size_t{64} << 10U;  ///< taken from us and not yet read there
+  Duration cut_gap{};    ///< mean time between two cuts; zero: never
+  Duration stall_gap{};  ///< likewise, of stalls
+  Duration stall_max = std::chrono::seconds(20);
+  Duration retry_after_max = std::chrono::seconds(5);
+};
+
+struct BackendFaults {
+  double duplicate = 0, unknown_answer = 0, late = 0, swallow = 0, error = 0;
+  double invalid = 0, truncated = 0, twice = 0, too_long = 0, binary = 0;
+  double batch = 0, pretty = 0, half_emoji = 0;
+  double progress = 0, stray_progress = 0, ask_host = 0, cancel_asked = 0, notify = 0;
+  double other_version = 0;  ///< after a restart
+  Duration service_max = std::chrono::milliseconds(5);
+  Duration kill_gap{};  ///< mean time between two crashes; zero: never
+  Duration down_max = std::chrono::seconds(20);
+};
+
+struct HostHabits {
+  Duration gap_max = std::chrono::seconds(1);  ///< between two things it does
+  double burst = 0, cancel = 0, reuse_id = 0, invalid = 0, batch = 0, blank = 0, oversize = 0;
+  double notify = 0, ping = 0, greet_again = 0, bad_answer = 0;
+  double answers_late = 0, answers_never = 0, answers_twice = 0;
+  double slow_reader = 0;  ///< chance, per line, that it stops reading for a while
+  Duration read_pause_max = std::chrono::seconds(5);
+  std::size_t padding_max = 0;  ///< bytes added to a call
+  std::size_t piece_max = 4096; ///< bytes that arrive at a time
+  enum class Ids : std::uint8_t { integers, strings, mixed } ids = Ids::integers;
+};
+
+enum class End : std::uint8_t { eof, stop, gone };
+
+struct Plan {
+  shim::Settings settings;
+  LinkFaults link;
+  BackendFaults backend;
+  HostHabits host;
+  Duration chaos = std::chrono::seconds(60);  ///< how long the faults last
+  bool backend_absent = false;                ///< at the start
+  bool eager_deadlines = false;  ///< on_deadline() is called in every turn, as the program does
+  Duration timer_lag_max{};      ///< how late a deadline may be noticed
+  double core_failure = 0;       ///< chance per ten seconds that the core is replaced
+  double hangup = 0;             ///< chance per ten seconds of a SIGHUP
+  bool quiet_period = true;      ///< false: the end comes in the middle of the faults
+  End end = End::eof;
+};
+
+/// A peaceful world with small fixed delays, for scenarios.
+[[nodiscard]] Plan calm_plan();
+
+/// A plan for the swarm.
+[[nodiscard]] Plan random_plan(shim::Prng& random);
+
+/// The settings and switched-on faults in one line, for people.
+[[nodiscard]] std::string describe(const Plan& plan);
+
+}  // namespace sim
