@@ -25,8 +25,7 @@ Duration Backoff::failed(Prng& random) {
       const Duration c = ceiling(policy_, failures_);
       return random.between(c / 2, c);
     }
-    case Jitter::Kind::ratio:
-      break;
+    case Jitter::Kind::ratio: break;
   }
   const Duration d = ceiling(policy_, failures_ - 1);
   const auto spread = std::chrono::duration<double, Duration::period>(d) * policy_.jitter.ratio;

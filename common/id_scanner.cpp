@@ -50,9 +50,7 @@ void IdScanner::structural(char c) {
   }
   switch (c) {
     case '{':
-    case '[':
-      ++depth_;
-      break;
+    case '[': ++depth_; break;
     case '}':
     case ']':
       if (depth_ == 1) {

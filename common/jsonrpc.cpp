@@ -181,16 +181,13 @@ class Walk {
 
 bool Walk::value(Place place, unsigned depth) {
   switch (peek()) {
-    case '{':
-      return depth > depth_max ? skip_container() : object(place, depth);
-    case '[':
-      return depth > depth_max ? skip_container() : array(place, depth);
+    case '{': return depth > depth_max ? skip_container() : object(place, depth);
+    case '[': return depth > depth_max ? skip_container() : array(place, depth);
     case '"': {
       const std::string_view token = take_token();
       return escapes_are_valid(token.substr(1, token.size() - 2));
     }
-    default:
-      break;
+    default: break;
   }
   if (done()) return false;
   const std::string_view token = take_token();

@@ -57,8 +57,7 @@ bool is_read_only(Method method) {
     case Method::resources_templates_list:
     case Method::resources_unsubscribe:
     case Method::set_level:
-    case Method::tools_list:
-      return true;
+    case Method::tools_list: return true;
     case Method::other:
     case Method::cancelled:
     case Method::initialize:
@@ -67,8 +66,7 @@ bool is_read_only(Method method) {
     case Method::progress:
     case Method::roots_list_changed:
     case Method::subscription_acknowledged:
-    case Method::tools_call:
-      return false;
+    case Method::tools_call: return false;
   }
   return false;
 }

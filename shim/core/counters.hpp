@@ -26,26 +26,16 @@ enum class Drop : std::uint8_t {
 
 [[nodiscard]] constexpr std::string_view name(Drop drop) {
   switch (drop) {
-    case Drop::unknown_answer:
-      return "answer to nothing in flight";
-    case Drop::unknown_progress:
-      return "progress for a token that is not pending";
-    case Drop::bad_backend_message:
-      return "invalid message from the backend";
-    case Drop::binary_frame:
-      return "binary frame";
-    case Drop::stale_host_answer:
-      return "host's answer to a request of a lost link";
-    case Drop::bad_host_answer:
-      return "malformed answer of the host";
-    case Drop::unknown_cancel:
-      return "cancellation of a request that is not pending";
-    case Drop::unsendable_notification:
-      return "notification of the host that cannot be kept";
-    case Drop::unexpected_request:
-      return "request of the backend that cannot be passed on";
-    case Drop::count:
-      break;
+    case Drop::unknown_answer: return "answer to nothing in flight";
+    case Drop::unknown_progress: return "progress for a token that is not pending";
+    case Drop::bad_backend_message: return "invalid message from the backend";
+    case Drop::binary_frame: return "binary frame";
+    case Drop::stale_host_answer: return "host's answer to a request of a lost link";
+    case Drop::bad_host_answer: return "malformed answer of the host";
+    case Drop::unknown_cancel: return "cancellation of a request that is not pending";
+    case Drop::unsendable_notification: return "notification of the host that cannot be kept";
+    case Drop::unexpected_request: return "request of the backend that cannot be passed on";
+    case Drop::count: break;
   }
   return "?";
 }

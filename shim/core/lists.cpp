@@ -64,16 +64,11 @@ json parse_object(std::string_view text) {
 
 std::optional<ListKind> list_kind(mcp::Method method) {
   switch (method) {
-    case mcp::Method::tools_list:
-      return ListKind::tools;
-    case mcp::Method::prompts_list:
-      return ListKind::prompts;
-    case mcp::Method::resources_list:
-      return ListKind::resources;
-    case mcp::Method::resources_templates_list:
-      return ListKind::templates;
-    default:
-      return std::nullopt;
+    case mcp::Method::tools_list: return ListKind::tools;
+    case mcp::Method::prompts_list: return ListKind::prompts;
+    case mcp::Method::resources_list: return ListKind::resources;
+    case mcp::Method::resources_templates_list: return ListKind::templates;
+    default: return std::nullopt;
   }
 }
 

@@ -31,38 +31,22 @@ enum class Cause : std::uint8_t {
 
 [[nodiscard]] constexpr std::string_view name(Cause cause) {
   switch (cause) {
-    case Cause::lookup_failed:
-      return "lookup-failed";
-    case Cause::unreachable:
-      return "unreachable";
-    case Cause::refused:
-      return "refused";
-    case Cause::connect_timeout:
-      return "connect-timeout";
-    case Cause::tls:
-      return "tls";
-    case Cause::certificate:
-      return "certificate";
-    case Cause::http_status:
-      return "http-status";
-    case Cause::not_websocket:
-      return "not-websocket";
-    case Cause::subprotocol:
-      return "subprotocol";
-    case Cause::reset:
-      return "reset";
-    case Cause::closed:
-      return "closed";
-    case Cause::validate_timeout:
-      return "validate-timeout";
-    case Cause::resume_timeout:
-      return "resume-timeout";
-    case Cause::resume_refused:
-      return "resume-refused";
-    case Cause::incompatible:
-      return "incompatible";
-    case Cause::internal:
-      return "internal";
+    case Cause::lookup_failed: return "lookup-failed";
+    case Cause::unreachable: return "unreachable";
+    case Cause::refused: return "refused";
+    case Cause::connect_timeout: return "connect-timeout";
+    case Cause::tls: return "tls";
+    case Cause::certificate: return "certificate";
+    case Cause::http_status: return "http-status";
+    case Cause::not_websocket: return "not-websocket";
+    case Cause::subprotocol: return "subprotocol";
+    case Cause::reset: return "reset";
+    case Cause::closed: return "closed";
+    case Cause::validate_timeout: return "validate-timeout";
+    case Cause::resume_timeout: return "resume-timeout";
+    case Cause::resume_refused: return "resume-refused";
+    case Cause::incompatible: return "incompatible";
+    case Cause::internal: return "internal";
   }
   return "?";
 }
@@ -80,10 +64,8 @@ struct Loss {
   switch (loss.cause) {
     case Cause::certificate:
     case Cause::subprotocol:
-    case Cause::incompatible:
-      return true;
-    case Cause::http_status:
-      return loss.status == 401 || loss.status == 403 || loss.status == 404;
+    case Cause::incompatible: return true;
+    case Cause::http_status: return loss.status == 401 || loss.status == 403 || loss.status == 404;
     case Cause::lookup_failed:
     case Cause::unreachable:
     case Cause::refused:
@@ -95,8 +77,7 @@ struct Loss {
     case Cause::validate_timeout:
     case Cause::resume_timeout:
     case Cause::resume_refused:
-    case Cause::internal:
-      return false;
+    case Cause::internal: return false;
   }
   return false;
 }

@@ -30,9 +30,7 @@ struct Request {
 
   [[nodiscard]] bool modern() const { return !version.empty(); }
   /// A `subscriptions/listen` of the modern era: never answered while it lives.
-  [[nodiscard]] bool is_subscription() const {
-    return method == mcp::Method::listen && modern();
-  }
+  [[nodiscard]] bool is_subscription() const { return method == mcp::Method::listen && modern(); }
   [[nodiscard]] bool in_flight() const { return sent_in != 0; }
 };
 

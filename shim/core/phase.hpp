@@ -17,18 +17,12 @@ enum class Phase : std::uint8_t {
 
 [[nodiscard]] constexpr std::string_view name(Phase phase) {
   switch (phase) {
-    case Phase::waiting:
-      return "waiting";
-    case Phase::connecting:
-      return "connecting";
-    case Phase::validating:
-      return "validating";
-    case Phase::resuming:
-      return "resuming";
-    case Phase::ready:
-      return "ready";
-    case Phase::stopped:
-      return "stopped";
+    case Phase::waiting: return "waiting";
+    case Phase::connecting: return "connecting";
+    case Phase::validating: return "validating";
+    case Phase::resuming: return "resuming";
+    case Phase::ready: return "ready";
+    case Phase::stopped: return "stopped";
   }
   return "?";
 }
@@ -37,18 +31,12 @@ enum class Phase : std::uint8_t {
 [[nodiscard]] constexpr bool may_move(Phase from, Phase to) {
   if (to == Phase::stopped) return from != Phase::stopped;
   switch (from) {
-    case Phase::waiting:
-      return to == Phase::connecting;
-    case Phase::connecting:
-      return to == Phase::validating || to == Phase::waiting;
-    case Phase::validating:
-      return to == Phase::resuming || to == Phase::waiting;
-    case Phase::resuming:
-      return to == Phase::ready || to == Phase::waiting;
-    case Phase::ready:
-      return to == Phase::waiting;
-    case Phase::stopped:
-      return false;
+    case Phase::waiting: return to == Phase::connecting;
+    case Phase::connecting: return to == Phase::validating || to == Phase::waiting;
+    case Phase::validating: return to == Phase::resuming || to == Phase::waiting;
+    case Phase::resuming: return to == Phase::ready || to == Phase::waiting;
+    case Phase::ready: return to == Phase::waiting;
+    case Phase::stopped: return false;
   }
   return false;
 }

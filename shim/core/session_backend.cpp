@@ -12,9 +12,7 @@ void Session::backend_message(std::string text) {
   Message message;
   switch (reader_.read(text, message)) {
     case jsonrpc::Read::invalid:
-    case jsonrpc::Read::refused:
-      backend_invalid(text);
-      return;
+    case jsonrpc::Read::refused: backend_invalid(text); return;
     case jsonrpc::Read::batch: {
       const std::vector<std::string> elements(reader_.elements().begin(), reader_.elements().end());
       for (const std::string& element : elements) {
@@ -26,22 +24,13 @@ void Session::backend_message(std::string text) {
       }
       return;
     }
-    case jsonrpc::Read::message:
-      break;
+    case jsonrpc::Read::message: break;
   }
   switch (message.kind) {
-    case jsonrpc::Kind::request:
-      backend_request(std::move(text), message);
-      return;
-    case jsonrpc::Kind::notification:
-      backend_notification(std::move(text), message);
-      return;
-    case jsonrpc::Kind::response:
-      backend_response(std::move(text), message);
-      return;
-    case jsonrpc::Kind::other:
-      backend_invalid(text);
-      return;
+    case jsonrpc::Kind::request: backend_request(std::move(text), message); return;
+    case jsonrpc::Kind::notification: backend_notification(std::move(text), message); return;
+    case jsonrpc::Kind::response: backend_response(std::move(text), message); return;
+    case jsonrpc::Kind::other: backend_invalid(text); return;
   }
 }
 
@@ -107,16 +96,11 @@ void Session::learn(const Request& request, const Message& answer) {
       remember(legacy_.requested_version(), "initialize", answer.result);
       return;
     }
-    case mcp::Method::discover:
-      remember(request.version, "server/discover", answer.result);
-      return;
+    case mcp::Method::discover: remember(request.version, "server/discover", answer.result); return;
     case mcp::Method::set_level:
     case mcp::Method::resources_subscribe:
-    case mcp::Method::resources_unsubscribe:
-      learn_setting(request);
-      return;
-    default:
-      return;
+    case mcp::Method::resources_unsubscribe: learn_setting(request); return;
+    default: return;
   }
 }
 
@@ -175,12 +159,19 @@ void Session::backend_notification(std::string text, const Message& message) {
       case mcp::Method::subscription_acknowledged:
         if (is_repeated_acknowledgement(message)) return;
         break;
-      default:
-        break;
+      default: note_announcement(message); break;
     }
   }
   jsonrpc::flatten(text);
   write_host(std::move(text));
+}
+
+/// The backend announces a change itself: what we find out later is no news.
+void Session::note_announcement(const Message& message) {
+  for (const ListKind kind : list_kinds) {
+    const std::string_view method = list_changed_method(kind);
+    if (message.method == method) announced_.emplace(method, !message.meta_subscription_id.empty());
+  }
 }
 
 /// The backend announces a change itself: what we find out later is no news.

@@ -42,21 +42,13 @@ void Session::host_message(std::string text) {
       }
       return;
     }
-    case jsonrpc::Read::message:
-      break;
+    case jsonrpc::Read::message: break;
   }
   switch (message.kind) {
-    case jsonrpc::Kind::request:
-      host_request(std::move(text), message);
-      return;
-    case jsonrpc::Kind::notification:
-      host_notification(std::move(text), message);
-      return;
-    case jsonrpc::Kind::response:
-      host_response(text, message);
-      return;
-    case jsonrpc::Kind::other:
-      break;
+    case jsonrpc::Kind::request: host_request(std::move(text), message); return;
+    case jsonrpc::Kind::notification: host_notification(std::move(text), message); return;
+    case jsonrpc::Kind::response: host_response(text, message); return;
+    case jsonrpc::Kind::other: break;
   }
   if (message.method.empty() && (!message.result.empty() || !message.error.empty())) {
     drop(Drop::bad_host_answer);  // an error answer to an answer would only confuse the host
@@ -124,9 +116,7 @@ void Session::host_request(std::string text, const Message& message) {
 
 void Session::host_notification(std::string text, const Message& message) {
   switch (reads_mcp() ? mcp::method(message.method) : mcp::Method::other) {
-    case mcp::Method::cancelled:
-      host_cancelled(std::move(text), message);
-      return;
+    case mcp::Method::cancelled: host_cancelled(std::move(text), message); return;
     case mcp::Method::initialized:
       legacy_.host_initialized();
       // Not ready: the resuming of the session sends it, if there is a session to resume.
@@ -145,8 +135,7 @@ void Session::host_notification(std::string text, const Message& message) {
         return;
       }
       break;
-    default:
-      break;
+    default: break;
   }
   if (!can_send() && !has_room()) {
     drop(Drop::unsendable_notification);
@@ -201,12 +190,9 @@ bool Session::has_room() const {
 bool Session::may_replay(const Request& request, const Message& message) const {
   if (!reads_mcp()) return false;
   switch (settings_.replay) {
-    case Replay::never:
-      return false;
-    case Replay::always:
-      return true;
-    case Replay::safe:
-      break;
+    case Replay::never: return false;
+    case Replay::always: return true;
+    case Replay::safe: break;
   }
   if (request.method == mcp::Method::tools_call)
     return lists(request.modern()).may_repeat(jsonrpc::unquote(message.name));
@@ -214,9 +200,9 @@ bool Session::may_replay(const Request& request, const Message& message) const {
 }
 
 /// Requests that are never given up: a host that is refused `initialize` marks the server as
-/// failed, and one whose subscription ends does not renew it.
+/// failed, and one whose subscription fails or ends does not subscribe again.
 bool Session::waits_for_ever(const Request& request) const {
-  return request.method == mcp::Method::initialize || request.acknowledged;
+  return request.method == mcp::Method::initialize || request.is_subscription();
 }
 
 void Session::enqueue(std::string text, std::string_view request_id, std::uint64_t order,
@@ -243,8 +229,7 @@ void Session::send(Outbox::Item item) {
   if (!item.request_id.empty()) {
     Request* const request = pending_.find(item.request_id);
     SHIM_CHECK(request != nullptr);
-    const bool keep = request->method == mcp::Method::initialize ||
-                      request->is_subscription() ||
+    const bool keep = request->method == mcp::Method::initialize || request->is_subscription() ||
                       (request->replayable && !request->replayed &&
                        pending_.kept_bytes() + item.text.size() <= settings_.queue_bytes);
     pending_.sent(*request, epoch(), keep ? item.text : std::string());

@@ -14,7 +14,9 @@ void Session::offer_offline(const Request& request) {
   if (!uses_cache() || request.has_cursor) return;
   switch (request.method) {
     case mcp::Method::initialize:
-    case mcp::Method::discover:
+    case mcp::Method::discover: break;
+    case mcp::Method::listen:
+      if (!request.is_subscription() || request.acknowledged) return;
       break;
     default:
       if (!list_kind(request.method)) return;
@@ -57,18 +59,18 @@ void Session::answer_offline_due() {
 }
 
 /// A host that waits for the acknowledgement of its subscription waits with everything else. The
-/// subscription is live as far as it is concerned; the real acknowledgement will stay here, and what
-/// has changed by then will be announced.
+/// subscription is live as far as it is concerned; the real acknowledgement will stay here, and
+/// what has changed by then will be announced.
 void Session::acknowledge_offline(const std::string& id) {
   Request* const request = pending_.find(id);
   if (std::exchange(request->acknowledged, true)) return;
-  const auto filter = nlohmann::json::parse(outbox_.text_of(request->order), nullptr, false)
-                          .value(nlohmann::json::json_pointer("/params/notifications"),
-                                 nlohmann::json::object());
-  write_host(jsonrpc::notification(
-      "notifications/subscriptions/acknowledged",
-      R"({"notifications":)" + filter.dump() +
-          R"(,"_meta":{"io.modelcontextprotocol/subscriptionId":)" + id + "}}"));
+  const auto filter =
+      nlohmann::json::parse(outbox_.text_of(request->order), nullptr, false)
+          .value(nlohmann::json::json_pointer("/params/notifications"), nlohmann::json::object());
+  write_host(jsonrpc::notification("notifications/subscriptions/acknowledged",
+                                   R"({"notifications":)" + filter.dump() +
+                                       R"(,"_meta":{"io.modelcontextprotocol/subscriptionId":)" +
+                                       id + "}}"));
 }
 
 /// The result to give without the backend, if there is one.

@@ -17,9 +17,9 @@ bool listens(const Request& subscription, ListKind kind) {
   return message.is_object() && message.contains(path) && message.at(path) == true;
 }
 
-/// Whether an error to `initialize` says that the backend will never accept it: it has no such method
-/// (a server of the modern era only), or it does not know the protocol version (MCP 2025-11-25,
-/// Lifecycle, and 2026-07-28, Versioning).
+/// Whether an error to `initialize` says that the backend will never accept it: it has no such
+/// method (a server of the modern era only), or it does not know the protocol version (MCP
+/// 2025-11-25, Lifecycle, and 2026-07-28, Versioning).
 bool speaks_no_such_protocol(std::string_view error_code) {
   return error_code == "-32601" || error_code == "-32602" || error_code == "-32022" ||
          error_code == "-32004";
@@ -42,9 +42,7 @@ void Session::own_answered(const Message& answer) {
   const OwnRequest own = position->second;
   own_requests_.erase(position);
   switch (own.purpose) {
-    case OwnRequest::Purpose::initialize:
-      resume_answered(answer);
-      return;
+    case OwnRequest::Purpose::initialize: resume_answered(answer); return;
     case OwnRequest::Purpose::restore:
       if (answer.error.empty()) return;
       log(LogLevel::warn, "the backend refused to restore a subscription or the log level: " +

@@ -144,8 +144,7 @@ std::optional<Loss> Supervisor::overdue(TimePoint now) {
                             format_duration(settings_.resume_timeout)};
     case Phase::waiting:
     case Phase::ready:
-    case Phase::stopped:
-      break;
+    case Phase::stopped: break;
   }
   return std::nullopt;
 }
@@ -164,15 +163,12 @@ Duration Supervisor::down_for(TimePoint now) const {
 
 bool Supervisor::has_a_way_out() const {
   switch (phase_) {
-    case Phase::waiting:
-      return timers_.armed(Timer::reconnect);
+    case Phase::waiting: return timers_.armed(Timer::reconnect);
     case Phase::connecting:
     case Phase::validating:
-    case Phase::resuming:
-      return timers_.armed(Timer::attempt);
+    case Phase::resuming: return timers_.armed(Timer::attempt);
     case Phase::ready:
-    case Phase::stopped:
-      return true;
+    case Phase::stopped: return true;
   }
   return false;
 }

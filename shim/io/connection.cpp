@@ -40,11 +40,8 @@ Connection::Connection(Epoch epoch, std::size_t message_bytes_max, Services serv
 
 Connection::~Connection() {
   unwatch_tcp();
-<<<<<<< HEAD
-=======
   if (wsi_ != nullptr)
     lws_set_wsi_user(wsi_, nullptr);  // what libwebsockets still says goes nowhere
->>>>>>> main
 }
 
 void Connection::start(const Target& target) {
@@ -240,21 +237,13 @@ int Connection::on_connection(lws* wsi, int reason, void* in, std::size_t length
       unwatch_tcp();
       if (!silent_) services_.sink(event::LinkOpened{epoch_});
       return 0;
-    case LWS_CALLBACK_CLIENT_RECEIVE:
-      receive(static_cast<const char*>(in), length);
-      return 0;
+    case LWS_CALLBACK_CLIENT_RECEIVE: receive(static_cast<const char*>(in), length); return 0;
     case LWS_CALLBACK_CLIENT_RECEIVE_PONG:
       if (!silent_ &&
           std::string_view(static_cast<const char*>(in), length) == ping_payload(epoch_))
         services_.sink(event::LinkPong{epoch_});
       return 0;
-    case LWS_CALLBACK_CLIENT_WRITEABLE:
-<<<<<<< HEAD
-      flush();
-=======
-      send_some();
->>>>>>> main
-      return 0;
+    case LWS_CALLBACK_CLIENT_WRITEABLE: send_some(); return 0;
     case LWS_CALLBACK_WS_PEER_INITIATED_CLOSE:
       note_close_frame(static_cast<const unsigned char*>(in), length);
       report_lost();
@@ -272,8 +261,7 @@ int Connection::on_connection(lws* wsi, int reason, void* in, std::size_t length
       wsi_ = nullptr;
       if (!starting_) report_lost();
       return 0;
-    default:
-      return 0;
+    default: return 0;
   }
 }
 

@@ -43,16 +43,11 @@ class StderrSink final : public spdlog::sinks::base_sink<spdlog::details::null_m
 
 spdlog::level::level_enum to_spdlog(LogLevel level) {
   switch (level) {
-    case LogLevel::trace:
-      return spdlog::level::trace;
-    case LogLevel::debug:
-      return spdlog::level::debug;
-    case LogLevel::info:
-      return spdlog::level::info;
-    case LogLevel::warn:
-      return spdlog::level::warn;
-    case LogLevel::error:
-      return spdlog::level::err;
+    case LogLevel::trace: return spdlog::level::trace;
+    case LogLevel::debug: return spdlog::level::debug;
+    case LogLevel::info: return spdlog::level::info;
+    case LogLevel::warn: return spdlog::level::warn;
+    case LogLevel::error: return spdlog::level::err;
   }
   return spdlog::level::off;
 }
@@ -60,16 +55,11 @@ spdlog::level::level_enum to_spdlog(LogLevel level) {
 /// Padded to one width, so that messages line up.
 std::string_view label(LogLevel level) {
   switch (level) {
-    case LogLevel::trace:
-      return "trace ";
-    case LogLevel::debug:
-      return "debug ";
-    case LogLevel::info:
-      return "info  ";
-    case LogLevel::warn:
-      return "warn  ";
-    case LogLevel::error:
-      return "error ";
+    case LogLevel::trace: return "trace ";
+    case LogLevel::debug: return "debug ";
+    case LogLevel::info: return "info  ";
+    case LogLevel::warn: return "warn  ";
+    case LogLevel::error: return "error ";
   }
   return "";
 }

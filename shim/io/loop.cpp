@@ -31,8 +31,7 @@ int on_lws(lws* connection, lws_callback_reasons reason, void* user, void* in, s
       if (handler == nullptr) return 0;
       return handler->on_connection(connection, reason, user, length);
     }
-    default:
-      break;
+    default: break;
   }
   if (user == nullptr) return 0;
   return static_cast<ConnectionHandler*>(user)->on_connection(connection, reason, in, length);

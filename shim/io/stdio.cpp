@@ -61,14 +61,9 @@ void HostInput::emit_lines() {
   for (;;) {
     std::string line;
     switch (ended_ ? framer_.pull_last(line) : framer_.pull(line)) {
-      case LineFramer::Pull::line:
-        sink_(event::HostLine{std::move(line)});
-        break;
-      case LineFramer::Pull::oversize:
-        sink_(event::HostLineTooLong{framer_.oversize()});
-        break;
-      case LineFramer::Pull::need_more:
-        return;
+      case LineFramer::Pull::line: sink_(event::HostLine{std::move(line)}); break;
+      case LineFramer::Pull::oversize: sink_(event::HostLineTooLong{framer_.oversize()}); break;
+      case LineFramer::Pull::need_more: return;
     }
   }
 }
