@@ -174,14 +174,6 @@ void Session::note_announcement(const Message& message) {
   }
 }
 
-/// The backend announces a change itself: what we find out later is no news.
-void Session::note_announcement(const Message& message) {
-  for (const ListKind kind : list_kinds) {
-    const std::string_view method = list_changed_method(kind);
-    if (message.method == method) announced_.emplace(method, !message.meta_subscription_id.empty());
-  }
-}
-
 /// Contract 5.2: the host has seen the first acknowledgement of a subscription; those of later
 /// links stay here.
 bool Session::is_repeated_acknowledgement(const Message& message) {

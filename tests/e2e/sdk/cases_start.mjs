@@ -51,6 +51,14 @@ async function itDoesSoWithDefaultTimingToo(context, pair) {
   assert.ok(ms > earliest - 300 && ms < earliest + 2500, `connected after ${ms} ms`);
 }
 
+async function aShortInitTimeoutHoldsWhateverTheGrace(context) {
+  const backend = await newBackend(context, PAIRS[0]).reserve();
+  const host = new Host(context, PAIRS[0], backend.url, { args: ['--init-timeout', '500ms'] });
+  const [, ms] = await timed(() => host.connect());
+  assert.ok(ms < 1500, `connected after ${ms} ms`);
+  assert.equal(host.serverName, 'mcp-ws-shim');
+}
+
 async function aProbingClientBeforeAModernBackendConnectsAndItsCallsFailReadably(context) {
   const backend = await newBackend(context, AUTO_MODERN).reserve();
   const host = new Host(context, { ...AUTO_MODERN, era: 'legacy' }, backend.url, { args: HASTE });
@@ -149,6 +157,12 @@ async function aClientWithListChangedHandlersConnectsFromTheCacheInTimeAndHearsC
   await host.notified(LIST_CHANGED);
   await sleep(1000);  // the SDK refetches 300 ms after the last notification
   assert.deepEqual(seen, [[...tools, 'new']]);
+  if (pair.era === 'modern') {
+    assert.equal(host.count('notifications/subscriptions/acknowledged'), 1);
+    assert.equal(backend.received('subscriptions/listen').length, 1);
+    await host.call('set_tools', { add: ['live'] });
+    await host.notified(LIST_CHANGED, 2);
+  }
   assertQuiet(host);
 }
 
@@ -189,6 +203,7 @@ async function copiesStartedTogetherDoNoHarm(context, pair) {
 export default [
   ...each(LEGACY_ABLE, aClientThatStartsBeforeTheBackendConnectsAndIsToldWhenItComes),
   ...each(LEGACY_ABLE.slice(0, 2), itDoesSoWithDefaultTimingToo),
+  ...single(aShortInitTimeoutHoldsWhateverTheGrace),
   ...single(aProbingClientBeforeAModernBackendConnectsAndItsCallsFailReadably),
   ...single(aPinnedClientWithNeitherBackendNorCacheIsToldSoInTime),
   ...each(PAIRS, aClientWithACacheGetsTheRealServerAndItsToolsWithoutTheBackend),

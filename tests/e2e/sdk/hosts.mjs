@@ -124,10 +124,10 @@ export class Host {
   /** Subscribes to updates of a resource in the way of the era. */
   async subscribe(uri) {
     if (this.pair.era === 'legacy') {
-      await within(5000, this.client.subscribeResource({ uri }), 'resources/subscribe');
+      await within(20000, this.client.subscribeResource({ uri }), 'resources/subscribe');
     } else {
       this.subscription = await within(
-        5000,
+        20000,
         this.client.listen({ toolsListChanged: true, resourceSubscriptions: [uri] }),
         'the subscription is acknowledged',
       );
