@@ -1,18 +1,22 @@
 #include "common/id_scanner.hpp"
 
+#include "common/jsonrpc.hpp"
+
 namespace shim {
 namespace {
 
 constexpr std::size_t captured_bytes_max = 256;
 constexpr std::size_t ids_max = 4;
 
-bool is_space(char c) {
-  return c == ' ' || c == '\t' || c == '\n' || c == '\r';
-}
+bool is_space(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
 
-bool looks_like_id(std::string_view raw) {
-  if (raw.size() >= 2 && raw.front() == '"') return raw.back() == '"';
-  return !raw.empty() && raw.find_first_not_of("0123456789+-.eE") == std::string_view::npos;
+/// An id goes into an answer as it is, so it must be valid JSON whatever surrounds it here.
+bool is_id(std::string_view raw) {
+  jsonrpc::Reader reader;
+  jsonrpc::Message message;
+  return !raw.empty() &&
+         (raw.front() == '"' || raw.front() == '-' || (raw.front() >= '0' && raw.front() <= '9')) &&
+         reader.read(raw, message) == jsonrpc::Read::message;
 }
 
 }  // namespace
@@ -37,6 +41,8 @@ void IdScanner::feed(std::string_view bytes) {
       if (depth_ == 1) take(c);
     } else if (!is_space(c)) {
       structural(c);
+    } else if (depth_ == 1 && expect_ == Expect::value && !value_.empty()) {
+      take(c);  // so that `1 2` is not taken for 12
     }
   }
 }
@@ -75,8 +81,9 @@ void IdScanner::structural(char c) {
 }
 
 void IdScanner::end_of_value() {
+  while (!value_.empty() && is_space(value_.back())) value_.pop_back();
   if (value_.size() <= captured_bytes_max) {
-    if (key_ == "\"id\"" && looks_like_id(value_) && ids_.size() < ids_max) ids_.push_back(value_);
+    if (key_ == "\"id\"" && is_id(value_) && ids_.size() < ids_max) ids_.push_back(value_);
     if (key_ == "\"method\"" && value_.size() > 2) method_ = value_.substr(1, value_.size() - 2);
   }
   expect_ = Expect::key;

@@ -15,9 +15,7 @@ namespace {
 /// Buffers above this size are given back after the message that needed them.
 constexpr std::size_t kept_capacity_max = std::size_t{1} << 20U;
 
-bool is_digit(char c) {
-  return c >= '0' && c <= '9';
-}
+bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 std::size_t skip_digits(std::string_view text, std::size_t at) {
   while (at < text.size() && is_digit(text[at])) ++at;
@@ -70,9 +68,7 @@ bool escapes_are_valid(std::string_view inside) {
   }
 }
 
-bool is_string(std::string_view raw) {
-  return raw.size() >= 2 && raw.front() == '"';
-}
+bool is_string(std::string_view raw) { return raw.size() >= 2 && raw.front() == '"'; }
 
 std::string_view trim_right(std::string_view text) {
   const std::size_t last = text.find_last_not_of(" \t\n\r");
@@ -87,7 +83,7 @@ std::size_t count_structurals(std::string_view text) {
 }
 
 /// Which object of a message the walk is in.
-enum class Place : std::uint8_t { elsewhere, root, params, meta, error };
+enum class Place : std::uint8_t { elsewhere, root, params, meta, result, error };
 
 /// A member the shim reads, and the place its value opens.
 struct Slot {
@@ -97,12 +93,12 @@ struct Slot {
   Place opens = Place::elsewhere;
 };
 
-constexpr std::array<Slot, 21> slots{{
+constexpr std::array<Slot, 22> slots{{
     {Place::root, "jsonrpc", &Message::jsonrpc},
     {Place::root, "id", &Message::id},
     {Place::root, "method", &Message::method},
     {Place::root, "params", &Message::params, Place::params},
-    {Place::root, "result", &Message::result},
+    {Place::root, "result", &Message::result, Place::result},
     {Place::root, "error", &Message::error, Place::error},
     {Place::params, "name", &Message::name},
     {Place::params, "uri", &Message::uri},
@@ -117,6 +113,7 @@ constexpr std::array<Slot, 21> slots{{
     {Place::meta, "progressToken", &Message::meta_progress_token},
     {Place::meta, "io.modelcontextprotocol/protocolVersion", &Message::meta_protocol_version},
     {Place::meta, "io.modelcontextprotocol/subscriptionId", &Message::meta_subscription_id},
+    {Place::result, "protocolVersion", &Message::result_protocol_version},
     {Place::error, "code", &Message::error_code},
     {Place::error, "message", &Message::error_message},
 }};
@@ -142,8 +139,9 @@ class Walk {
   /// Whether the whole text is one valid JSON value.
   [[nodiscard]] bool run() { return value(Place::root, 1) && next_ == count_; }
 
-  /// Whether run() met nesting too deep to look into, or a top-level member twice.
-  [[nodiscard]] bool beyond_limits() const { return too_deep_ || twice_; }
+  /// Whether run() met nesting too deep to look into, a top-level member twice, or too long a
+  /// batch.
+  [[nodiscard]] bool beyond_limits() const { return too_deep_ || twice_ || too_many_; }
 
  private:
   [[nodiscard]] bool value(Place place, unsigned depth);
@@ -151,6 +149,7 @@ class Walk {
   [[nodiscard]] bool array(Place place, unsigned depth);
   [[nodiscard]] bool member(Place place, unsigned depth);
   [[nodiscard]] bool skip_container();
+  void forget(Place place);
   [[nodiscard]] bool key(std::string_view& key);
 
   [[nodiscard]] bool done() const { return next_ == count_; }
@@ -177,6 +176,7 @@ class Walk {
   std::string key_storage_;
   bool too_deep_ = false;
   bool twice_ = false;
+  bool too_many_ = false;
 };
 
 bool Walk::value(Place place, unsigned depth) {
@@ -211,11 +211,22 @@ bool Walk::member(Place place, unsigned depth) {
   std::string_view& noted = message_.*slot->member;
   // `params` twice is no worse than any other member twice: the last one counts, as in JavaScript.
   if (place == Place::root && !noted.empty() && slot->opens != Place::params) twice_ = true;
+  forget(slot->opens);
   const std::size_t start = starts_[next_];
   if (!value(slot->opens, depth + 1)) return false;
   const std::size_t end = done() ? text_.size() : starts_[next_];
   noted = trim_right(text_.substr(start, end - start));
   return true;
+}
+
+/// Forgets what an earlier member of the same name held.
+void Walk::forget(Place place) {
+  if (place == Place::elsewhere) return;
+  for (const Slot& slot : slots) {
+    if (slot.place != place) continue;
+    message_.*slot.member = {};
+    forget(slot.opens);
+  }
 }
 
 bool Walk::array(Place place, unsigned depth) {
@@ -225,7 +236,9 @@ bool Walk::array(Place place, unsigned depth) {
     if (done()) return false;
     const std::size_t start = starts_[next_];
     if (!value(Place::elsewhere, depth + 1)) return false;
-    if (place == Place::root) {
+    if (place == Place::root && elements_.size() >= batch_max) {
+      too_many_ = true;
+    } else if (place == Place::root) {
       const std::size_t end = done() ? text_.size() : starts_[next_];
       elements_.push_back(trim_right(text_.substr(start, end - start)));
     }
@@ -293,9 +306,7 @@ struct Reader::Impl {
 Reader::Reader() : impl_(std::make_unique<Impl>()) {}
 Reader::~Reader() = default;
 
-const std::vector<std::string_view>& Reader::elements() const {
-  return impl_->elements;
-}
+const std::vector<std::string_view>& Reader::elements() const { return impl_->elements; }
 
 Read Reader::read(std::string_view text, Message& message) {
   message = Message();
@@ -353,7 +364,10 @@ std::string quote(std::string_view value) {
 
 std::string token_key(std::string_view raw) {
   if (!is_string(raw) || raw.find('\\') == std::string_view::npos) return std::string(raw);
-  return "\"" + unquote(raw) + "\"";
+  const nlohmann::json value = nlohmann::json::parse(raw, nullptr, false);
+  // Lone surrogates cannot be resolved; no resolved key starts with a backslash.
+  if (!value.is_string()) return "\\" + std::string(raw);
+  return "\"" + value.get<std::string>() + "\"";
 }
 
 std::string splice(std::string_view text, std::string_view part, std::string_view replacement) {

@@ -17,6 +17,9 @@ inline constexpr unsigned depth_max = 128;
 /// this bounds the memory that a dense message of any length can make us use to 48 MiB.
 inline constexpr std::size_t structurals_max = 12U << 20U;
 
+/// Most elements of one batch.
+inline constexpr std::size_t batch_max = 4096;
+
 enum class Kind : std::uint8_t {
   request,       ///< `method` and an `id` that is a string or a number
   notification,  ///< `method` and no `id`
@@ -34,6 +37,7 @@ struct Message {
 
   std::string_view jsonrpc, id, method, params, result, error;          // top level
   std::string_view error_code, error_message;                           // in `error`
+  std::string_view result_protocol_version;                             // in `result`
   std::string_view name, uri, level, logger, cursor, protocol_version;  // in `params`
   std::string_view request_id, progress_token, progress;  // in `params` of notifications
   std::string_view meta, meta_progress_token;             // `params._meta`, `.progressToken`

@@ -73,9 +73,10 @@ std::string format_duration(Duration span) {
       return std::to_string(span / unit.length).append(unit.name);
     }
   }
-  std::array<char, 32> buffer{};
-  const int length = std::snprintf(buffer.data(), buffer.size(), "%gms", seconds(span) * 1e3);
-  return {buffer.data(), static_cast<std::size_t>(length)};
+  std::string fraction = std::to_string(span % 1ms / 1ns);
+  fraction.insert(0, 6 - fraction.size(), '0');
+  fraction.resize(fraction.find_last_not_of('0') + 1);
+  return std::to_string(span / 1ms) + "." + fraction + "ms";
 }
 
 std::string format_size(std::size_t bytes) {

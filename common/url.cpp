@@ -100,7 +100,7 @@ std::string Url::redacted() const {
   for (const char c : query == std::string::npos ? "" : path.substr(query)) {
     if (c == '&') in_value = false;
     if (!in_value) out += c;
-    if (c == '=') {
+    if (c == '=' && !in_value) {
       out += "...";
       in_value = true;
     }

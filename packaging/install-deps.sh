@@ -4,12 +4,13 @@ set -euo pipefail
 
 usage() {
   cat <<'TEXT'
-Usage: packaging/install-deps.sh [--ci]
+Usage: packaging/install-deps.sh [--tests] [--ci]
 
-Installs what is missing to build and test mcp-ws-shim on Debian 12 or newer.
-Needs root or sudo, but only if something is missing.
+Installs what is missing to build mcp-ws-shim on Debian 12 or newer. Needs root or sudo, but only if
+something is missing.
 
-  --ci        also what .ci/run uses: formatting, static analysis, real clients
+  --tests     also what the tests use: certificates, a backend that others wrote
+  --ci        also what .ci/run uses: the tests, formatting, static analysis
   -h, --help  this text
 TEXT
 }
@@ -20,8 +21,9 @@ packages=(
   libwebsockets-dev libssl-dev libsimdjson-dev nlohmann-json3-dev libcli11-dev libspdlog-dev
   doctest-dev
 )
+test_packages=(openssl python3 python3-websockets)
 # The version is fixed because another clang-format formats differently.
-ci_packages=(clang-format-14 clang-tidy-14 shellcheck git openssl python3 python3-websockets)
+ci_packages=(clang-format-14 clang-tidy-14 shellcheck git)
 
 fail() {
   echo "install-deps: $*" >&2
@@ -30,7 +32,8 @@ fail() {
 
 while (($# > 0)); do
   case "$1" in
-    --ci) packages+=("${ci_packages[@]}") ;;
+    --tests) packages+=("${test_packages[@]}") ;;
+    --ci) packages+=("${test_packages[@]}" "${ci_packages[@]}") ;;
     -h | --help)
       usage
       exit 0

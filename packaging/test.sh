@@ -84,7 +84,7 @@ give_up() {
   exit 1
 }
 
-packaging/install-deps.sh || give_up "the packages could not be installed"
+packaging/install-deps.sh --tests || give_up "the packages could not be installed"
 
 read -ra cmake_args <<<"${MCP_WS_SHIM_CMAKE_ARGS:-}"
 cmake --preset "$preset" "${cmake_args[@]}" || give_up "cmake could not configure preset $preset"

@@ -31,7 +31,7 @@ std::optional<BackendRequests::Open> BackendRequests::close(std::string_view hos
   if (error != std::errc() || std::string_view(rest, static_cast<std::size_t>(end - rest)) != "\"")
     return std::nullopt;
   const auto position = open_.find(number);
-  if (position == open_.end()) return std::nullopt;
+  if (position == open_.end() || position->second.host_id != id) return std::nullopt;
   return take(position);
 }
 

@@ -8,11 +8,17 @@
 namespace shim {
 
 std::optional<InitializeFacts> InitializeFacts::read(std::string_view result) {
-  const auto parsed = nlohmann::json::parse(result, nullptr, false);
-  const auto version = parsed.is_object() ? parsed.find("protocolVersion") : parsed.end();
-  if (!parsed.is_object() || version == parsed.end() || !version->is_string()) return std::nullopt;
+  jsonrpc::Reader reader;
+  jsonrpc::Message message;
+  const std::string text = jsonrpc::result_answer("0", result);
+  if (reader.read(text, message) != jsonrpc::Read::message ||
+      !message.result_protocol_version.starts_with('"'))
+    return std::nullopt;
   InitializeFacts facts;
-  facts.protocol_version = jsonrpc::quote(version->get<std::string>());
+  facts.protocol_version = message.result_protocol_version;
+  // Legal JSON that nlohmann refuses (1e999, a lone surrogate) costs the comparison of lists only.
+  const auto parsed = nlohmann::json::parse(result, nullptr, false);
+  if (!parsed.is_object()) return facts;
   const auto capabilities = parsed.find("capabilities");
   if (capabilities == parsed.end() || !capabilities->is_object()) return facts;
   for (const ListKind kind : list_kinds) {

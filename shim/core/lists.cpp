@@ -27,9 +27,7 @@ constexpr std::array<Names, list_kinds.size()> names{{
      "notifications/resources/list_changed", "resourcesListChanged"},
 }};
 
-const Names& names_of(ListKind kind) {
-  return names[static_cast<std::size_t>(kind)];
-}
+const Names& names_of(ListKind kind) { return names[static_cast<std::size_t>(kind)]; }
 
 bool has_next_page(const json& result) {
   const auto cursor = result.find("nextCursor");
@@ -55,10 +53,8 @@ bool hint(const json& tool, const char* name) {
   return value != annotations->end() && value->is_boolean() && value->get<bool>();
 }
 
-json parse_object(std::string_view text) {
-  json value = json::parse(text, nullptr, false);
-  return value.is_object() ? value : json::object();
-}
+/// Discarded, and no object, for legal JSON that nlohmann refuses (1e999, a lone surrogate).
+json parse(std::string_view text) { return json::parse(text, nullptr, false); }
 
 }  // namespace
 
@@ -72,25 +68,18 @@ std::optional<ListKind> list_kind(mcp::Method method) {
   }
 }
 
-std::string_view list_method(ListKind kind) {
-  return names_of(kind).method;
-}
-std::string_view list_changed_method(ListKind kind) {
-  return names_of(kind).changed;
-}
-std::string_view list_capability(ListKind kind) {
-  return names_of(kind).capability;
-}
-std::string_view list_filter(ListKind kind) {
-  return names_of(kind).filter;
-}
+std::string_view list_method(ListKind kind) { return names_of(kind).method; }
+std::string_view list_changed_method(ListKind kind) { return names_of(kind).changed; }
+std::string_view list_capability(ListKind kind) { return names_of(kind).capability; }
+std::string_view list_filter(ListKind kind) { return names_of(kind).filter; }
 
 std::string empty_list(ListKind kind) {
   return json{{std::string(names_of(kind).member), json::array()}}.dump();
 }
 
 bool is_complete_list(std::string_view result) {
-  return !has_next_page(parse_object(result));
+  const json parsed = parse(result);
+  return parsed.is_object() && !has_next_page(parsed);
 }
 
 void Lists::shown(ListKind kind, std::string_view result, bool first_page, Epoch epoch) {
@@ -105,9 +94,8 @@ Lists::Comparison Lists::compare(ListKind kind, std::string_view result) const {
   const Entry& shown = entry(kind);
   if (!shown.is_shown) return Comparison::never_shown;
   if (shown.paged) return Comparison::different;
-  const json now = parse_object(result);
   const bool same =
-      !has_next_page(now) && items(kind, now) == items(kind, parse_object(shown.result));
+      is_complete_list(result) && items(kind, parse(result)) == items(kind, parse(shown.result));
   return same ? Comparison::same : Comparison::different;
 }
 
@@ -118,7 +106,8 @@ const std::string* Lists::last(ListKind kind) const {
 
 void Lists::learn_tools(std::string_view result, bool first_page) {
   if (first_page) repeatable_.clear();
-  const json parsed = parse_object(result);
+  const json parsed = parse(result);
+  if (!parsed.is_object()) return;
   const auto tools = parsed.find("tools");
   if (tools == parsed.end() || !tools->is_array()) return;
   for (const json& tool : *tools) {

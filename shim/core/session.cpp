@@ -19,8 +19,10 @@ Session::Session(const Settings& settings, std::uint64_t seed, TimePoint now, Es
       modern_lists_(std::move(estate.modern_lists)),
       legacy_era_(estate.legacy_era),
       modern_era_(estate.modern_era),
+      draining_(estate.draining),
       now_(now) {
   supervisor_.start(now);
+  if (draining_) timers_.arm(Timer::drain, now + settings.drain_timeout);
 }
 
 void Session::on_event(TimePoint now, Event& event, Actions& out) {
@@ -35,6 +37,7 @@ void Session::on_deadline(TimePoint now, Actions& out) {
   if (finished()) return;
   now_ = now;
   out_ = &out;
+  if (link_paused_) supervisor_.excuse(now);
   if (const auto loss = supervisor_.overdue(now)) lose_link(*loss);
   supervisor_.on_deadline(now, out);
   answer_offline_due();
@@ -101,17 +104,13 @@ void Session::handle(event::StopRequested& event) {
   finish(stop_patience);
 }
 
-void Session::handle(event::ReconnectRequested&) {
-  supervisor_.demanded(now_);
-}
+void Session::handle(event::ReconnectRequested&) { supervisor_.demanded(now_); }
 
 void Session::handle(event::HostWritten& event) {
   host_unwritten_ -= std::min(event.bytes, host_unwritten_);
 }
 
-void Session::handle(event::LinkOpened&) {
-  supervisor_.opened(now_, *out_);
-}
+void Session::handle(event::LinkOpened&) { supervisor_.opened(now_, *out_); }
 
 void Session::handle(event::LinkPong&) {
   if (phase() != Phase::validating) return;
@@ -130,18 +129,14 @@ void Session::handle(event::LinkMessageTooLong& event) {
   if (!event.found.has_method()) settle_bad_answer(event.found.ids());
 }
 
-void Session::handle(event::LinkBinary&) {
-  drop(Drop::binary_frame);
-}
+void Session::handle(event::LinkBinary&) { drop(Drop::binary_frame); }
 
 void Session::handle(event::LinkWritten& event) {
   link_unwritten_ -= std::min(event.bytes, link_unwritten_);
   flush();
 }
 
-void Session::handle(event::LinkLost& event) {
-  lose_link(event.loss);
-}
+void Session::handle(event::LinkLost& event) { lose_link(event.loss); }
 
 /// The link is gone or given up: everything that depended on it is settled or queued again now.
 void Session::lose_link(const Loss& loss) {
@@ -156,6 +151,7 @@ void Session::lose_link(const Loss& loss) {
   if (loss.cause == Cause::incompatible) {
     // Nothing that waits can ever be served by this backend as it is. What comes later makes us try
     // again, for somebody may have mended it.
+    offline_.clear();
     while (!outbox_.empty()) {
       const Outbox::Item item = outbox_.pop();
       if (item.request_id.empty()) continue;
@@ -199,14 +195,23 @@ void Session::settle_lost(Request request) {
   request.kept_text.clear();
   request.sent_in = 0;
   const std::uint64_t order = request.order;
+  const bool request_is_initialize = request.method == mcp::Method::initialize;
   const bool added = pending_.add(std::move(request)) == PendingTable::Added::ok;
   SHIM_CHECK(added);
   outbox_.push(order, std::move(item));
+  if (request_is_initialize && initialized_order_ != 0) {
+    outbox_.remove(initialized_order_);
+    outbox_.push(initialized_order_, {.text = jsonrpc::notification("notifications/initialized")});
+  }
 }
 
 void Session::expire_queued() {
   if (supervisor_.ready()) return;
   while (auto item = outbox_.pop_expired(now_)) {
+    if (item->request_id.empty()) {
+      drop(Drop::unsendable_notification, "waited too long");
+      continue;
+    }
     settle(pending_.remove(item->request_id), Reason::backend_unavailable,
            "The MCP backend could not be reached for " + format_duration(settings_.queue_timeout) +
                ". This was not carried out; it can be tried again.");
@@ -241,6 +246,7 @@ void Session::finish(Duration patience) {
 Estate Session::abandon(Actions& out) {
   out_ = &out;
   out.emplace_back(action::CloseLink{epoch(), false});
+  if (host_paused_) out.emplace_back(action::PauseHost{false});
   for (const Request& request : pending_.take_all()) {
     write_host(jsonrpc::error_answer(request.id, jsonrpc::internal_error,
                                      "mcp-ws-shim met a fault of its own and started afresh"));
@@ -255,7 +261,8 @@ Estate Session::abandon(Actions& out) {
           .modern_lists = std::move(modern_lists_),
           .last_epoch = epoch(),
           .legacy_era = legacy_era_,
-          .modern_era = modern_era_};
+          .modern_era = modern_era_,
+          .draining = draining_};
 }
 
 /// Contract 12: nothing is refused for being slow while ready; instead the fast side is not read.
@@ -272,6 +279,7 @@ void Session::balance_pressure() {
                               beyond(pending_.size(), pending_max, host_paused_));
   if (supervisor_.link_open() && host_is_slow != link_paused_) {
     link_paused_ = host_is_slow;
+    supervisor_.excuse(now_);
     out_->emplace_back(action::PauseLink{epoch(), host_is_slow});
   }
   if (const bool pause = host_owes_reading || backend_is_slow; pause != host_paused_) {

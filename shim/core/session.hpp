@@ -38,6 +38,7 @@ struct Estate {
   Epoch last_epoch = 0;
   bool legacy_era = false;
   bool modern_era = false;
+  bool draining = false;
 };
 
 /// The door of the core: every decision of the shim, and no socket, clock, thread or random device.
@@ -228,8 +229,9 @@ class Session {
   bool host_paused_ = false;
   bool link_paused_ = false;
   std::uint64_t last_order_ = 0;
-  std::size_t host_unwritten_ = 0;  ///< bytes of WriteHost not yet written
-  std::size_t link_unwritten_ = 0;  ///< bytes of WriteLink not yet handed to the kernel
+  std::uint64_t initialized_order_ = 0;  ///< of an initialized ahead of initialize's answer
+  std::size_t host_unwritten_ = 0;       ///< bytes of WriteHost not yet written
+  std::size_t link_unwritten_ = 0;       ///< bytes of WriteLink not yet handed to the kernel
   Counters counters_;
   std::array<RateLimit, static_cast<std::size_t>(Drop::count)> drop_log_;
 

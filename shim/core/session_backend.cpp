@@ -52,7 +52,13 @@ void Session::settle_bad_answer(const std::vector<std::string>& ids) {
     return;
   }
   for (const std::string& id : ids) {
-    if (!own_requests_.contains(id)) continue;
+    const auto own = own_requests_.find(id);
+    if (own == own_requests_.end()) continue;
+    if (own->second.purpose != OwnRequest::Purpose::initialize) {
+      own_requests_.erase(own);
+      log(LogLevel::warn, "the backend's answer to a request of the shim's own was not valid");
+      return;
+    }
     lose_link({.cause = Cause::resume_refused, .detail = "the answer to initialize was not valid"});
     return;
   }

@@ -10,6 +10,16 @@
 
 namespace shim {
 
+namespace {
+
+/// Whether learn() needs the parameters of such a request once it is answered.
+bool changes_the_session(mcp::Method method) {
+  return method == mcp::Method::set_level || method == mcp::Method::resources_subscribe ||
+         method == mcp::Method::resources_unsubscribe;
+}
+
+}  // namespace
+
 void Session::host_message(std::string text) {
   Message message;
   switch (reader_.read(text, message)) {
@@ -60,15 +70,26 @@ void Session::host_message(std::string text) {
 }
 
 void Session::handle(event::HostLineTooLong& event) {
+  const std::string limit = format_size(settings_.max_message);
+  log(LogLevel::warn, "a line from the host was skipped: longer than " + limit);
   const auto& ids = event.found.ids();
-  const std::string said = "the message is longer than " + format_size(settings_.max_message) +
-                           " (--max-message); it was not sent";
-  log(LogLevel::warn,
-      "a line from the host was skipped: longer than " + format_size(settings_.max_message));
+  if (!event.found.has_method()) {
+    // Most likely an answer: then it is the backend that waits for it.
+    const auto open = ids.empty() ? std::nullopt : backend_requests_.close(ids.back());
+    if (open && open->epoch == epoch() && supervisor_.link_open()) {
+      write_link(jsonrpc::error_answer(open->backend_id, jsonrpc::internal_error,
+                                       "the host's answer is longer than " + limit));
+      return;
+    }
+  }
   Request request;
-  request.id = ids.empty() || pending_.find(ids.back()) != nullptr ? "null" : ids.back();
-  if (reads_mcp()) request.method = mcp::method(event.found.method());
-  settle(request, Reason::message_too_large, said);
+  const bool usable = !ids.empty() && pending_.find(ids.back()) == nullptr;
+  request.id = usable ? ids.back() : "null";
+  if (usable && reads_mcp()) request.method = mcp::method(event.found.method());
+  // What its `_meta` says is not known; a host of the modern era sends nothing else.
+  if (modern_era_ && !legacy_era_) request.version = "unknown";
+  settle(request, Reason::message_too_large,
+         "the message is longer than " + limit + " (--max-message); it was not sent");
 }
 
 void Session::host_request(std::string text, const Message& message) {
@@ -94,6 +115,7 @@ void Session::host_request(std::string text, const Message& message) {
   if (method == mcp::Method::initialize) {
     legacy_era_ = true;
     minimal_given_ = false;
+    initialized_order_ = 0;
     legacy_lists_ = Lists();
     legacy_.begin(text, jsonrpc::unquote(message.protocol_version));
   } else if (request.modern()) {
@@ -119,8 +141,11 @@ void Session::host_notification(std::string text, const Message& message) {
     case mcp::Method::cancelled: host_cancelled(std::move(text), message); return;
     case mcp::Method::initialized:
       legacy_.host_initialized();
-      // Not ready: the resuming of the session sends it, if there is a session to resume.
-      if (!supervisor_.ready() && legacy_.is_established()) return;
+      if (legacy_.is_established()) {
+        // On any other link the resuming of the session sends it.
+        if (supervisor_.ready()) enqueue(std::move(text), {}, ++last_order_, epoch());
+        return;
+      }
       break;
     case mcp::Method::roots_list_changed:
       // One that waits says as much as two.
@@ -140,6 +165,10 @@ void Session::host_notification(std::string text, const Message& message) {
   if (!can_send() && !has_room()) {
     drop(Drop::unsendable_notification);
     return;
+  }
+  // Sent ahead of the answer to initialize, it has to be sent again whenever that is.
+  if (reads_mcp() && mcp::method(message.method) == mcp::Method::initialized) {
+    initialized_order_ = last_order_ + 1;
   }
   enqueue(std::move(text), {}, ++last_order_, 0);
 }
@@ -177,9 +206,7 @@ void Session::refuse(std::string_view id, int code, std::string_view said) {
 }
 
 /// Whether what is enqueued now leaves at once.
-bool Session::can_send() const {
-  return supervisor_.ready();
-}
+bool Session::can_send() const { return supervisor_.ready(); }
 
 /// Whether one more message may wait. Text of any size fits into an empty box.
 bool Session::has_room() const {
@@ -213,8 +240,8 @@ void Session::enqueue(std::string text, std::string_view request_id, std::uint64
     send(std::move(item));
     return;
   }
-  const bool is_limited = !request_id.empty() && settings_.queue_timeout > Duration::zero() &&
-                          !supervisor_.ready() && !waits_for_ever(*pending_.find(request_id));
+  const bool is_limited = settings_.queue_timeout > Duration::zero() && !supervisor_.ready() &&
+                          (request_id.empty() || !waits_for_ever(*pending_.find(request_id)));
   if (is_limited) item.deadline = now_ + settings_.queue_timeout;
   outbox_.push(order, std::move(item));
 }
@@ -229,9 +256,10 @@ void Session::send(Outbox::Item item) {
   if (!item.request_id.empty()) {
     Request* const request = pending_.find(item.request_id);
     SHIM_CHECK(request != nullptr);
-    const bool keep = request->method == mcp::Method::initialize || request->is_subscription() ||
-                      (request->replayable && !request->replayed &&
-                       pending_.kept_bytes() + item.text.size() <= settings_.queue_bytes);
+    const bool keep =
+        waits_for_ever(*request) ||
+        ((changes_the_session(request->method) || (request->replayable && !request->replayed)) &&
+         pending_.kept_bytes() + item.text.size() <= settings_.queue_bytes);
     pending_.sent(*request, epoch(), keep ? item.text : std::string());
   }
   write_link(std::move(item.text));

@@ -55,6 +55,10 @@ void Session::own_answered(const Message& answer) {
 }
 
 void Session::resume_answered(const Message& answer) {
+  if (!legacy_.is_established()) {  // the host has begun a new session meanwhile
+    complete_resume();
+    return;
+  }
   if (!answer.error.empty()) {
     lose_link({.cause = speaks_no_such_protocol(answer.error_code) ? Cause::incompatible
                                                                    : Cause::resume_refused,
@@ -63,7 +67,7 @@ void Session::resume_answered(const Message& answer) {
   }
   const auto facts = InitializeFacts::read(answer.result);
   const std::string version = facts ? facts->protocol_version : "none";
-  if (version != legacy_.protocol_version()) {
+  if (jsonrpc::token_key(version) != jsonrpc::token_key(legacy_.protocol_version())) {
     lose_link({.cause = Cause::incompatible,
                .detail = "the session uses protocol version " + legacy_.protocol_version() +
                          ", the backend now answers " + printable(version, 64)});

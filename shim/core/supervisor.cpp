@@ -108,13 +108,9 @@ void Supervisor::log_failure(const Loss& loss, bool was_ready, Duration delay, A
   out.emplace_back(action::Log{show ? LogLevel::warn : LogLevel::debug, std::move(text)});
 }
 
-void Supervisor::wanted(TimePoint now) {
-  schedule(now, not_before_.value_or(now));
-}
+void Supervisor::wanted(TimePoint now) { schedule(now, not_before_.value_or(now)); }
 
-void Supervisor::demanded(TimePoint now) {
-  schedule(now, now);
-}
+void Supervisor::demanded(TimePoint now) { schedule(now, now); }
 
 void Supervisor::schedule(TimePoint now, TimePoint earliest) {
   if (phase_ != Phase::waiting) return;
@@ -126,6 +122,11 @@ void Supervisor::schedule(TimePoint now, TimePoint earliest) {
 void Supervisor::on_deadline(TimePoint now, Actions& out) {
   if (timers_.take_due(Timer::min_uptime, now)) backoff_.succeeded();
   if (timers_.take_due(Timer::reconnect, now)) attempt(now, out);
+}
+
+void Supervisor::excuse(TimePoint now) {
+  if (phase_ == Phase::validating) timers_.arm(Timer::attempt, now + settings_.validate_timeout);
+  if (phase_ == Phase::resuming) timers_.arm(Timer::attempt, now + settings_.resume_timeout);
 }
 
 std::optional<Loss> Supervisor::overdue(TimePoint now) {

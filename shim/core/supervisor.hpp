@@ -44,6 +44,10 @@ class Supervisor {
   /// Starts the attempt if it is due, and lets a link prove itself.
   void on_deadline(TimePoint now, Actions& out);
 
+  /// The link is not being read, or was not until now, so its silence does not count (contract 7):
+  /// gives the present step of the attempt its whole time again.
+  void excuse(TimePoint now);
+
   /// The loss to report if the present step of the attempt has taken too long.
   [[nodiscard]] std::optional<Loss> overdue(TimePoint now);
 

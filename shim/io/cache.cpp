@@ -30,9 +30,7 @@ std::uint64_t hash(std::string_view text) {
   return value;
 }
 
-std::string failure(const std::string& what) {
-  return what + ": " + std::strerror(errno);
-}
+std::string failure(const std::string& what) { return what + ": " + std::strerror(errno); }
 
 bool write_all(int fd, std::string_view text) {
   while (!text.empty()) {

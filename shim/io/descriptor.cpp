@@ -18,6 +18,24 @@ Descriptor::~Descriptor() {
   if (fd_ >= 0) ::close(fd_);
 }
 
+void fill_missing_standard_streams() {
+  for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+    if (::fcntl(fd, F_GETFD) >= 0) continue;
+    int ends[2] = {-1, -1};
+    if (fd == STDERR_FILENO || ::pipe(ends) != 0) {
+      // The lowest free number is the missing one.
+      [[maybe_unused]] const int opened = ::open("/dev/null", O_RDWR);
+      continue;
+    }
+    // Both ends of a pipe without the other one: reading finds the end, writing EPIPE.
+    const int kept = ::fcntl(ends[fd], F_DUPFD, 3);
+    ::close(ends[0]);
+    ::close(ends[1]);
+    ::dup2(kept, fd);
+    ::close(kept);
+  }
+}
+
 StandardStream::StandardStream(int fd, Direction direction) {
   struct stat info {};
   const bool known = ::fstat(fd, &info) == 0;

@@ -24,6 +24,11 @@ class Descriptor {
   int fd_ = -1;
 };
 
+/// Puts something in the place of standard streams that we were started without, so that no socket
+/// of ours becomes one of them: an input at its end, an output that nobody reads, a log that goes
+/// nowhere. To be called before anything is opened.
+void fill_missing_standard_streams();
+
 /// One of the standard streams, read or written without ever blocking and without a change that
 /// others could see: O_NONBLOCK belongs to the open file description, which we share with whoever
 /// else holds the stream (a terminal's shell, say). So a pipe or terminal is opened anew through

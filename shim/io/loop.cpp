@@ -100,13 +100,9 @@ Loop::Loop(const Config& config)
   });
 }
 
-Loop::~Loop() {
-  lws_context_destroy(context_);
-}
+Loop::~Loop() { lws_context_destroy(context_); }
 
-void Loop::turn() {
-  lws_service(context_, 0);
-}
+void Loop::turn() { lws_service(context_, 0); }
 
 void Loop::watch(int fd, std::uint32_t events, Handler handler) {
   const bool known = handlers_.contains(fd);

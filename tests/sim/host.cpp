@@ -125,7 +125,7 @@ void Host::pump() {
   if (paused_ || closed_ || !pull_lines(false)) return;
   if (!pipe_.empty()) {
     const std::size_t most = std::min(pipe_.size(), world_.plan().host.piece_max);
-    const std::size_t piece = world_.random().between(std::uint64_t{1}, most);
+    const std::size_t piece = world_.is_calm() ? pipe_.size() : world_.random().between(std::uint64_t{1}, most);
     std::memcpy(framer_.space(piece).data(), pipe_.data(), piece);
     framer_.commit(piece);
     pipe_.erase(0, piece);

@@ -26,6 +26,8 @@ class Host {
   // The pipes.
   void heard(std::string line);  ///< the shim wrote a line
   void pause(bool paused) { paused_ = paused; listen_again(); }
+  /// Whether all that was written either way has been read.
+  [[nodiscard]] bool is_caught_up() const { return unread_.empty() && said_.empty(); }
   [[nodiscard]] std::size_t unread_bytes() const { return unread_bytes_; }
 
   // A life of its own, as the plan says.
@@ -114,7 +116,7 @@ class Host {
   std::uint64_t last_number_ = 0;  ///< of an id
   std::uint64_t last_call_ = 0;
   std::string greeting_id_;
-  std::vector<Open> open_;
+  std::deque<Open> open_;
   std::uint64_t lines_heard_ = 0;
   std::uint64_t requests_heard_ = 0;
 };

@@ -170,7 +170,7 @@ std::string Host::padding() {
   if (most == 0) return {};
   // Mostly small, sometimes large.
   const double share = world_.random().unit();
-  return std::string(static_cast<std::size_t>(static_cast<double>(most) * share * share * share), 'p');
+  return std::string(static_cast<std::size_t>(static_cast<double>(most) * share * share * share * share), 'p');
 }
 
 }  // namespace sim

@@ -60,6 +60,7 @@ void Link::open(Epoch epoch) {
 }
 
 void Link::connected(Epoch epoch, Fate fate) {
+  if (world_.is_calm() && !forced_) fate = Fate::healthy;  // the weather has changed on the way
   switch (fate) {
     case Fate::refused: lose(epoch, {.cause = Cause::refused, .detail = "connection refused"}); return;
     case Fate::not_websocket: lose(epoch, {.cause = Cause::not_websocket}); return;

@@ -18,6 +18,7 @@ void Model::turn_begins(TimePoint now, Phase phase) {
   now_ = now;
   phase_before_ = phase;
   lost_in_turn_ = 0;
+  asked_in_turn_ = false;
   due_.clear();
   came_in_turn_.clear();
 }
@@ -47,6 +48,7 @@ void Model::turn_ends(const CoreView& core) {
          std::to_string(open_.size()) + ": " + open_list());
   }
   judge_bounds(core);
+  judge_wish(core);
   if (core.phase != Phase::ready && core.deadlines_done) judge_waiting(core);
 }
 
@@ -81,6 +83,17 @@ void Model::judge_waiting(const CoreView& core) {
     }
     fail("waits longer than the queue timeout: " + ask.text);
   }
+}
+
+/// Contract 4.2: a request of the host makes the next attempt come as soon as the spacing allows.
+void Model::judge_wish(const CoreView& core) {
+  if (!asked_in_turn_ || open_.empty() || phase_before_ != Phase::waiting) return;
+  if (core.phase != Phase::waiting) return;
+  if (asks_.rbegin()->second.closed_in_turn == turn_) return;  // refused
+  TimePoint latest = now_;
+  if (last_attempt_) latest = std::max(latest, *last_attempt_ + 1s);
+  if (lost_at_ && retry_after_ > Duration(0)) latest = std::max(latest, *lost_at_ + retry_after_);
+  if (!core.deadline || *core.deadline > latest) fail("a request does not bring the next attempt on");
 }
 
 void Model::judge_bounds(const CoreView& core) {

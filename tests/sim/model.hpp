@@ -53,7 +53,9 @@ struct Ask {
 
 class Model {
  public:
-  explicit Model(const shim::Settings& settings) : settings_(settings) {}
+  /// `timer_lag`: how late the core may be told of a deadline.
+  Model(const shim::Settings& settings, Duration timer_lag)
+      : settings_(settings), timer_lag_(timer_lag) {}
 
   void turn_begins(TimePoint now, shim::Phase phase);
   void turn_ends(const CoreView& core);
@@ -62,7 +64,7 @@ class Model {
   void host_line(std::string_view text, bool too_long);
   void closing() { closing_ = true; }
   void link_opened(Epoch epoch);
-  void link_lost(Epoch epoch);
+  void link_lost(Epoch epoch, std::optional<Duration> retry_after = {});
   void link_message(Epoch epoch, std::string_view text);
   void core_replaced() {
     replaced_in_turn_ = turn_;
@@ -129,7 +131,7 @@ class Model {
   };
 
   // model_host.cpp
-  void host_element(std::string_view text);
+  void host_element(std::string_view text, const Json& message);
   void host_request(std::string_view text, const Json& message);
   void host_notification(std::string_view text, const Json& message);
   void skipped_line(std::string_view text);
@@ -158,10 +160,12 @@ class Model {
   void judge_loss();
   void judge_waiting(const CoreView& core);
   void judge_bounds(const CoreView& core);
+  void judge_wish(const CoreView& core);
 
   [[nodiscard]] bool reads_mcp() const { return settings_.protocol != shim::Protocol::jsonrpc; }
 
   const shim::Settings& settings_;
+  Duration timer_lag_;
   TimePoint now_;
   std::uint64_t turn_ = 0;
   shim::Phase phase_before_ = shim::Phase::waiting;  ///< at the start of the turn
@@ -187,6 +191,9 @@ class Model {
   Epoch lost_in_turn_ = 0;
   std::optional<TimePoint> last_attempt_;
   TimePoint not_ready_since_;
+  std::optional<TimePoint> lost_at_;
+  Duration retry_after_{};
+  bool asked_in_turn_ = false;
   Watch watch_;
   Watch watch_before_;  ///< like legacy_before_
   std::set<std::string> came_in_turn_;  ///< what the backend sent, as it may be passed on

@@ -65,14 +65,13 @@ void Model::host_line(std::string_view text, bool too_long) {
     due_.push_back({std::string(raw_member(text, "id")), true, shim::jsonrpc::invalid_request});
   } else if (value.is_array()) {
     if (value.empty()) due_.push_back({"null", true, shim::jsonrpc::invalid_request});
-    for (const std::string_view element : elements(text)) host_element(element);
+    for (const std::string_view element : elements(text)) host_element(element, parse(element));
   } else {
-    host_element(text);
+    host_element(text, value);
   }
 }
 
-void Model::host_element(std::string_view text) {
-  const Json message = parse(text);
+void Model::host_element(std::string_view text, const Json& message) {
   const std::string id(raw_member(text, "id"));
   const bool answers = message.is_object() && !message.contains("method") &&
                        (message.contains("result") || message.contains("error"));
@@ -131,6 +130,7 @@ void Model::host_request(std::string_view text, const Json& message) {
     if (watch_.stage != Watch::Stage::before) watch_.stage = Watch::Stage::traffic;
   }
   open_[id] = ask.seq;
+  asked_in_turn_ = true;
   asks_[ask.seq] = std::move(ask);
 }
 

@@ -24,6 +24,15 @@ std::string flat(std::string_view text) {
   return out;
 }
 
+/// Contract 4.2, for any number of failures. A tenth is what the cap may be exceeded by when only a
+/// person can mend it.
+Duration longest_delay(const shim::BackoffPolicy& backoff, Duration retry_after) {
+  const double ratio =
+      backoff.jitter.kind == shim::Jitter::Kind::ratio ? std::max(backoff.jitter.ratio, 0.1) : 0.1;
+  const auto longest = std::chrono::duration<double>(backoff.cap) * (1 + ratio);
+  return std::max(std::chrono::duration_cast<Duration>(longest), retry_after) + 1ms;
+}
+
 }  // namespace
 
 /// Contract 4.2: attempts are spaced, and there is never more than one link.
@@ -40,6 +49,9 @@ void Model::open_link(Epoch epoch) {
   if (last_attempt_ && now_ - *last_attempt_ < std::min<Duration>(least, 1s)) {
     fail("two attempts follow each other too closely");
   }
+  if (lost_at_ && now_ - *lost_at_ > longest_delay(backoff, retry_after_) + timer_lag_) {
+    fail("an attempt comes later than the cap allows");
+  }
   last_attempt_ = now_;
   last_epoch_ = live_ = epoch;
   live_open_ = false;
@@ -50,9 +62,11 @@ void Model::link_opened(Epoch epoch) {
   if (epoch == live_) live_open_ = true;
 }
 
-void Model::link_lost(Epoch epoch) {
+void Model::link_lost(Epoch epoch, std::optional<Duration> retry_after) {
   if (epoch != live_) return;
   lost_in_turn_ = epoch;
+  lost_at_ = now_;
+  retry_after_ = retry_after.value_or(Duration(0));
   live_ = 0;
   live_open_ = false;
 }
@@ -69,9 +83,8 @@ void Model::link_message(Epoch epoch, std::string_view text) {
   if (epoch != live_) return;
   largest_message_ = std::max(largest_message_, text.size());
   const Json value = parse(text);
-  const auto came = [this](std::string_view element) {
+  const auto came = [this](std::string_view element, const Json& message) {
     came_in_turn_.insert(flat(element));
-    const Json message = parse(element);
     if (!message.is_object()) return;
     if (message.contains("method")) came_in_turn_.insert(flat(with_id(element, "null")));
     const bool answer = message.contains("result") && !message.contains("method");
@@ -81,9 +94,9 @@ void Model::link_message(Epoch epoch, std::string_view text) {
     }
   };
   if (value.is_array()) {
-    for (const std::string_view element : elements(text)) came(element);
+    for (const std::string_view element : elements(text)) came(element, parse(element));
   } else {
-    came(text);
+    came(text, value);
   }
 }
 

@@ -49,14 +49,15 @@ void draw_settings(Prng& random, shim::Settings& settings) {
 }
 
 void draw_link(Prng& random, LinkFaults& link) {
-  link.refused = perhaps(random, 0.5);
-  link.black_hole = perhaps(random, 0.3);
-  link.not_websocket = perhaps(random, 0.2);
-  link.unauthorized = perhaps(random, 0.2);
-  link.unavailable = perhaps(random, 0.2);
-  link.no_pong = perhaps(random, 0.3);
-  link.open_then_close = perhaps(random, 0.4);
-  link.slow_connect = perhaps(random, 0.3);
+  const double harshness = one_of(random, {0.3, 1.0});
+  link.refused = perhaps(random, 0.5 * harshness);
+  link.black_hole = perhaps(random, 0.3 * harshness);
+  link.not_websocket = perhaps(random, 0.2 * harshness);
+  link.unauthorized = perhaps(random, 0.2 * harshness);
+  link.unavailable = perhaps(random, 0.2 * harshness);
+  link.no_pong = perhaps(random, 0.3 * harshness);
+  link.open_then_close = perhaps(random, 0.4 * harshness);
+  link.slow_connect = perhaps(random, 0.3 * harshness);
   link.late_callbacks = perhaps(random, 0.8);
   link.delay_max = one_of<Duration>(random, {1ms, 20ms, 150ms});
   link.kernel_bytes = one_of<std::size_t>(random, {512, 16 << 10U, 256 << 10U});
@@ -96,7 +97,7 @@ void draw_host(Prng& random, HostHabits& host) {
   host.greet_again = random.chance(0.1) ? 0.03 : 0;
   host.slow_reader = perhaps(random, 0.05);
   host.read_pause_max = one_of<Duration>(random, {100ms, 10s});
-  host.padding_max = one_of<std::size_t>(random, {0, 0, 200, 3000, 40000});
+  host.padding_max = one_of<std::size_t>(random, {0, 0, 200, 3000, 20000});
   host.piece_max = one_of<std::size_t>(random, {7, 1024, 65536});
   host.ids = one_of(random, {HostHabits::Ids::integers, HostHabits::Ids::strings,
                              HostHabits::Ids::mixed});

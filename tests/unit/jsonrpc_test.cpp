@@ -13,18 +13,27 @@ namespace {
 
 using nlohmann::json;
 
-Read read(std::string_view text, Message* out = nullptr) {
+Reader& shared_reader() {
   static Reader reader;  // kept between reads, as the session keeps its own
+  return reader;
+}
+
+Read read(std::string_view text) {
   Message message;
-  const Read outcome = reader.read(text, message);
-  if (out != nullptr) *out = message;
-  return outcome;
+  return shared_reader().read(text, message);
+}
+
+/// The views of `message` live until the next call.
+Read read(std::string text, Message* message) {
+  static std::string kept;
+  kept = std::move(text);
+  return shared_reader().read(kept, *message);
 }
 
 Kind kind(std::string_view text) {
   Message message;
   CAPTURE(std::string(text));
-  REQUIRE(read(text, &message) == Read::message);
+  REQUIRE(read(std::string(text), &message) == Read::message);
   return message.kind;
 }
 
@@ -472,10 +481,10 @@ TEST_CASE("jsonrpc: texts of every length around the blocks of the vector unit")
         R"({"jsonrpc":"2.0","id":1,"result":")" + std::string(length, 'x') + "\"}";
     const std::vector<char> exact(text.begin(), text.end());
     Message m;
-    REQUIRE(read({exact.data(), exact.size()}, &m) == Read::message);
+    REQUIRE(shared_reader().read({exact.data(), exact.size()}, m) == Read::message);
     CHECK(m.result.size() == length + 2);
-    CHECK(read({exact.data(), exact.size() - 1}) == Read::invalid);
-    CHECK(read({exact.data(), exact.size() - 2}) == Read::invalid);
+    CHECK(read(std::string_view(exact.data(), exact.size() - 1)) == Read::invalid);
+    CHECK(read(std::string_view(exact.data(), exact.size() - 2)) == Read::invalid);
   }
 }
 
@@ -520,9 +529,7 @@ std::string mutate(std::string text, Prng& random) {
     const std::size_t at = text.empty() ? 0 : random.next() % text.size();
     const char byte = random.chance(0.1) ? '\0' : bytes[random.next() % bytes.size()];
     switch (random.next() % 5) {
-      case 0:
-        text.insert(at, 1, byte);
-        break;
+      case 0: text.insert(at, 1, byte); break;
       case 1:
         if (!text.empty()) text[at] = byte;
         break;
@@ -533,9 +540,7 @@ std::string mutate(std::string text, Prng& random) {
         text.insert(
             at, text.substr(text.size() - std::min<std::size_t>(text.size(), random.next() % 12)));
         break;
-      default:
-        text.resize(at);
-        break;
+      default: text.resize(at); break;
     }
   }
   return text;

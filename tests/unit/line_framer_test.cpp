@@ -29,12 +29,8 @@ void pull_all(LineFramer& framer, Lines& lines, bool ended = false) {
   for (;;) {
     std::string line = "untouched";
     switch (ended ? framer.pull_last(line) : framer.pull(line)) {
-      case LineFramer::Pull::need_more:
-        CHECK(line == "untouched");
-        return;
-      case LineFramer::Pull::line:
-        lines.push_back(line);
-        break;
+      case LineFramer::Pull::need_more: CHECK(line == "untouched"); return;
+      case LineFramer::Pull::line: lines.push_back(line); break;
       case LineFramer::Pull::oversize: {
         CHECK(line == "untouched");
         std::string shown = "<oversize";

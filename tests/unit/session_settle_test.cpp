@@ -493,29 +493,21 @@ TEST_CASE("session 5.0: whatever happens, each request is settled exactly once")
           break;
         }
         case 4:
-        case 5:
-          d.backend(answer(some_id()));
-          break;
-        case 6:
-          d.backend(R"({"jsonrpc":"2.0","id":)" + some_id() + "}");
-          break;
+        case 5: d.backend(answer(some_id())); break;
+        case 6: d.backend(R"({"jsonrpc":"2.0","id":)" + some_id() + "}"); break;
         case 7:
           if (random.chance(0.4)) d.lose();
           break;
         case 8:
           if (d.session.phase() == Phase::connecting) d.opened();
           break;
-        case 9:
-          d.pong();
-          break;
+        case 9: d.pong(); break;
         case 10:
           if (d.session.phase() == Phase::resuming) {
             d.backend(initialize_answer(id_of(d.link_log.back().text)));
           }
           break;
-        default:
-          d.advance(Duration(random.between(Duration(1ms), Duration(3s))));
-          break;
+        default: d.advance(Duration(random.between(Duration(1ms), Duration(3s)))); break;
       }
     }
     d.feed(event::HostClosed{});

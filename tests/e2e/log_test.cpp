@@ -1,0 +1,116 @@
+// The log: where it goes, what it says, and that it stays out of the way (contract 10).
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <array>
+#include <csignal>
+#include <filesystem>
+
+#include "backend.hpp"
+#include "host.hpp"
+
+namespace e2e {
+
+TEST_CASE("log: with --log-file nothing is written to stderr") {
+  Backend backend(Arguments{});
+  Host host(quick() + Arguments{"--log-file", backend.file("shim.log")} + backend.url());
+  host.initialize();
+  backend.restart();
+  host.expect_text(host.call("echo", {{"text", "x"}}));
+  host.close_input();
+  CHECK(host.expect_exit() == 0);
+  CHECK(host.log().empty());
+  const std::string text = read_file(backend.file("shim.log"));
+  for (const char* part : {"connecting", "validating", "ready: ", "lost: ", "the host closed"}) {
+    check_holds(text, part);
+  }
+}
+
+TEST_CASE("log: a file that cannot be opened is one clear line and an exit status") {
+  Host host({"--log-file", "/dev/null/shim.log", "ws://127.0.0.1:1/"});
+  const int status = host.expect_exit();
+  CHECK((status == 1 || status == 2));
+  host.linger(10ms);
+  REQUIRE(host.log().size() == 1);
+  check_holds(host.log()[0], "/dev/null/shim.log");
+}
+
+TEST_CASE("log: SIGHUP opens the file anew, for rotation by others") {
+  Backend backend(Arguments{});
+  const std::string path = backend.file("shim.log");
+  Host host(quick() + Arguments{"--log-file", path} + backend.url());
+  host.initialize();
+  std::filesystem::rename(path, path + ".1");
+  host.shim().signal(SIGHUP);
+  host.expect("a new file", [&] { return std::filesystem::exists(path); });
+  backend.restart();
+  host.expect_text(host.call("echo", {{"text", "x"}}));
+  check_holds(read_file(path), "ready: ");
+}
+
+TEST_CASE("log: a disk that is full does not hold the shim up") {
+  Backend backend(Arguments{});
+  Host host(quick() + Arguments{"--log-file", "/dev/full"} + backend.url());
+  host.initialize();
+  CHECK(host.expect_text(host.call("echo", {{"text", "x"}})) == "x");
+  host.close_input();
+  CHECK(host.expect_exit() == 0);
+}
+
+TEST_CASE("log: each level shows itself and what is worse, and off shows nothing") {
+  Backend backend;
+  const auto lines_at = [&](const char* level) {
+    Host host({"--backoff-base", "5ms", "--backoff-cap", "10ms", "--log-level", level, backend.url()});
+    host.linger(300ms);
+    host.close_input();
+    CHECK(host.expect_exit() == 0);
+    return std::array<std::size_t, 3>{host.count_log(" debug "), host.count_log(" info "),
+                                      host.count_log(" warn ")};
+  };
+  const auto debug = lines_at("debug");
+  CHECK(debug[0] > 0);
+  CHECK(debug[1] > 0);
+  CHECK(debug[2] > 0);
+  const auto warn = lines_at("warn");
+  CHECK(warn[0] == 0);
+  CHECK(warn[1] == 0);
+  CHECK(warn[2] > 0);
+  CHECK(lines_at("off") == std::array<std::size_t, 3>{0, 0, 0});
+}
+
+TEST_CASE("log: bodies of messages are not logged below trace") {
+  Backend backend({"--fault", "answer-twice"});
+  Host host(quick() + backend.url());
+  host.initialize();
+  host.expect_text(host.call("echo", {{"text", "body-of-a-message"}}));
+  host.send("{\"body-of-a-message\": broken");
+  host.expect_error(nullptr, -32700);
+  host.expect_log("dropped: ");
+  host.linger(50ms);
+  CHECK(host.count_log("body-of-a-message") == 0);
+}
+
+TEST_CASE("log: what a backend says is escaped and cut") {
+  RawServer server;
+  Host host(quick() + server.url());
+  RawConnection connection = server.accept();
+  connection.become_ready();
+  host.expect_log("ready: ");
+  connection.send_frame(Opcode::close, std::string("\x03\xe8") + "a\x1b[2J\nb\xc2\x9b" +
+                                           std::string(100, 'z'));
+  const std::string line = host.expect_log("lost: ");
+  CHECK(std::ranges::all_of(line, [](char c) { return c >= ' ' && c < 127; }));
+  CHECK(line.size() < 600);
+}
+
+TEST_CASE("log: a repeated drop is logged once in a while, not every time") {
+  Backend backend({"--fault", "unknown-id"});
+  Host host(quick() + backend.url());
+  host.initialize();
+  for (int i = 0; i < 200; ++i) host.expect_text(host.call("counter"));
+  CHECK(host.count_log("dropped: ") <= 3);
+  CHECK(host.count_log("dropped: ") >= 1);
+}
+
+}  // namespace e2e

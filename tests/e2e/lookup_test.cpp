@@ -1,0 +1,84 @@
+// A name lookup that hangs or fails (contract 4.1). The library slow_lookup.cpp takes the resolver's
+// place; the shim itself knows nothing of it.
+
+#include <doctest/doctest.h>
+
+#include "backend.hpp"
+#include "host.hpp"
+
+namespace e2e {
+namespace {
+
+struct Scripted {
+  Backend backend{Arguments{}};
+  std::string orders = backend.file("lookup");
+  std::string url = "ws://scripted.test:" + std::to_string(backend.port()) + "/";
+
+  explicit Scripted(const std::string& order) { say(order); }
+  void say(const std::string& order) const { write_file(orders, order); }
+  [[nodiscard]] HostOptions options() const {
+    return {.environment = {"LD_PRELOAD=" E2E_SLOW_LOOKUP, "E2E_LOOKUP=" + orders}};
+  }
+  [[nodiscard]] std::size_t calls() const { return read_file(orders + ".calls").size(); }
+};
+
+bool cannot_preload() {
+  if (sanitized) MESSAGE("SKIPPED: sanitizers want to be the first library themselves");
+  return sanitized;
+}
+
+}  // namespace
+
+TEST_CASE("lookup: one that hangs is given up with its attempt, and holds nothing else up") {
+  if (cannot_preload()) return;
+  Scripted world("hang");
+  Host host(quick() + world.url, world.options());
+  for (const char* attempt : {"attempt 1)", "attempt 2)", "attempt 3)"}) {
+    check_holds(host.expect_log(attempt), "connect-timeout");
+  }
+  const auto asked = Clock::now();
+  host.expect_result(host.request("ping"));
+  CHECK(since(asked) <= allowed(100ms));
+  // The one that hangs is waited for by each attempt; no second thread joins it.
+  CHECK(world.calls() == 1);
+
+  world.say("find");
+  host.initialize();
+  CHECK(host.expect_text(host.call("echo", {{"text", "found"}})) == "found");
+}
+
+TEST_CASE("lookup: one that fails is made again at each attempt") {
+  if (cannot_preload()) return;
+  Scripted world("fail");
+  Host host(quick() + world.url, world.options());
+  for (const char* attempt : {"attempt 1)", "attempt 2)", "attempt 3)"}) {
+    check_holds(host.expect_log(attempt), "lookup-failed");
+  }
+  CHECK(world.calls() >= 3);
+  world.say("find");
+  host.initialize();
+}
+
+TEST_CASE("lookup: a backend that moves is looked up anew after its loss") {
+  if (cannot_preload()) return;
+  Scripted world("find");
+  Host host(quick() + world.url, world.options());
+  host.initialize();
+  const std::size_t before = world.calls();
+  world.backend.restart();
+  CHECK(host.expect_text(host.call("echo", {{"text", "found"}})) == "found");
+  CHECK(world.calls() > before);
+}
+
+TEST_CASE("lookup: one that hangs does not hold the end up") {
+  if (cannot_preload()) return;
+  Scripted world("hang");
+  Host host(quick() + world.url, world.options());
+  host.expect("a lookup", [&] { return world.calls() > 0; });
+  const auto closed = Clock::now();
+  host.close_input();
+  CHECK(host.expect_exit() == 0);
+  CHECK(since(closed) <= allowed(100ms));
+}
+
+}  // namespace e2e

@@ -1,0 +1,165 @@
+// wss://: certificates that are to be trusted, and all others (contract 11).
+
+#include <doctest/doctest.h>
+
+#include <cstdlib>
+#include <filesystem>
+
+#include "backend.hpp"
+#include "host.hpp"
+
+namespace e2e {
+namespace {
+
+/// A self-signed certificate, made by the openssl program.
+struct Certificate {
+  TempDir files;
+  std::string cert = files.path("cert.pem");
+  std::string key = files.path("key.pem");
+  bool made = false;
+
+  explicit Certificate(const std::string& names, const std::string& more = "-days 2") {
+    const std::string command =
+        "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj "
+        "/CN=e2e -addext subjectAltName=" +
+        names + " " + more + " -keyout " + key + " -out " + cert + " >/dev/null 2>&1";
+    made = std::system(command.c_str()) == 0;
+    if (!made) MESSAGE("SKIPPED: the openssl program is not there or refuses: " << command);
+  }
+  [[nodiscard]] Arguments served() const { return {"--cert", cert, "--key", key}; }
+};
+
+std::string wss(const Backend& backend, const std::string& host = "127.0.0.1") {
+  return "wss://" + host + ":" + std::to_string(backend.port()) + "/";
+}
+
+void check_service(Host& host) {
+  host.initialize();
+  CHECK(host.expect_text(host.call("echo", {{"text", "secret"}})) == "secret");
+}
+
+}  // namespace
+
+TEST_CASE("tls: a port that does not speak TLS is tried again until it does") {
+  const Certificate good("IP:127.0.0.1");
+  if (!good.made) return;
+  Backend backend(Arguments{});
+  Host host(quick() + Arguments{"--ca-file", good.cert} + wss(backend));
+  check_holds(host.expect_log("failed (attempt 1)"), "tls");
+  check_holds(host.expect_log("failed (attempt 2)"), "tls");
+  backend.restart(good.served());
+  host.expect_log("ready: ");
+  check_service(host);
+}
+
+TEST_CASE("tls: a certificate that nobody vouches for is refused and calls for a person") {
+  const Certificate own("IP:127.0.0.1");
+  const Certificate other("IP:127.0.0.1");
+  if (!own.made || !other.made) return;
+  Backend backend(other.served());
+  SUBCASE("with the system's store") {
+    Host host(quick() + wss(backend));
+    const std::string line = host.expect_log("failed (attempt 1)");
+    check_holds(line, "certificate");
+    check_holds(line, "needs a person");
+    host.expect_log("failed (attempt 3)");
+  }
+  SUBCASE("with a store of our own, until the right one is served") {
+    Host host(quick() + Arguments{"--ca-file", own.cert} + wss(backend));
+    check_holds(host.expect_log("failed (attempt 1)"), "certificate");
+    backend.restart(own.served());
+    host.expect_log("ready: ");
+    check_service(host);
+  }
+}
+
+TEST_CASE("tls: a certificate for another name or address is refused") {
+  const Certificate name("DNS:localhost");
+  const Certificate address("IP:127.0.0.1");
+  const Certificate another("DNS:another.example");
+  if (!name.made || !address.made || !another.made) return;
+  const auto first_words = [](const Certificate& served, const std::string& called) {
+    Backend backend(served.served());
+    Host host(quick() + Arguments{"--ca-file", served.cert} + wss(backend, called));
+    return host.expect_log(" link 1 ") + host.expect_log(" link 1 ") + host.expect_log(" link 1 ");
+  };
+  check_holds(first_words(name, "localhost"), "ready: ");
+  check_holds(first_words(address, "127.0.0.1"), "ready: ");
+  for (const std::string& words :
+       {first_words(name, "127.0.0.1"), first_words(another, "localhost"),
+        first_words(another, "127.0.0.1")}) {
+    check_holds(words, "certificate");
+    CHECK(words.find("ready: ") == std::string::npos);
+  }
+}
+
+TEST_CASE("tls: an expired certificate is refused") {
+  if (std::system("openssl x509 -help 2>&1 | grep -q not_before") != 0 &&
+      std::system("openssl req -help 2>&1 | grep -q not_before") != 0) {
+    // Debian 12's openssl signs with dates of our choice only by way of `openssl ca`.
+    MESSAGE("SKIPPED: this openssl program cannot date certificates back");
+    return;
+  }
+  const Certificate expired("IP:127.0.0.1",
+                            "-not_before 20200101000000Z -not_after 20200201000000Z");
+  if (!expired.made) return;
+  Backend backend(expired.served());
+  Host host(quick() + Arguments{"--ca-file", expired.cert} + wss(backend));
+  check_holds(host.expect_log("failed (attempt 1)"), "certificate");
+}
+
+TEST_CASE("tls: large messages pass both ways, and a killed backend is found again") {
+  const Certificate good("IP:127.0.0.1");
+  if (!good.made) return;
+  Backend backend(good.served());
+  Host host(quick() + Arguments{"--ca-file", good.cert} + wss(backend));
+  host.initialize();
+  std::string text;
+  while (text.size() < 5'000'000) text += std::to_string(text.size() * 2654435761U);
+  const bool same = host.expect_text(host.call("echo", {{"text", text}}), 30s) == text;
+  CHECK(same);
+  backend.restart(good.served());
+  CHECK(host.expect_text(host.call("echo", {{"text", "again"}})) == "again");
+}
+
+TEST_CASE("tls: a handshake that never ends is given up and tried again") {
+  const Certificate good("IP:127.0.0.1");
+  if (!good.made) return;
+  RawServer server;
+  Host host(quick() + Arguments{"--ca-file", good.cert} +
+            ("wss://127.0.0.1:" + std::to_string(server.port())));
+  const RawConnection silent = server.accept();
+  check_holds(host.expect_log("failed (attempt 1)"), "connect-timeout");
+  check_holds(host.expect_log("failed (attempt 2)"), "connect-timeout");
+}
+
+TEST_CASE("tls: a --ca-file that holds no certificate is one clear line and an exit status") {
+  TempDir files;
+  write_file(files.path("ca.pem"), "this is no certificate\n");
+  Host host({"--ca-file", files.path("ca.pem"), "wss://127.0.0.1:1/"});
+  const int status = host.expect_exit();
+  CHECK((status == 1 || status == 2));
+  host.linger(10ms);
+  CHECK(host.count_log("--ca-file") == 1);
+}
+
+TEST_CASE("tls: 100 links leave nothing behind") {
+  const Certificate good("IP:127.0.0.1");
+  if (!good.made) return;
+  Backend backend(good.served() + Arguments{"--fault", "close-after-open"});
+  Host host(Arguments{"--backoff-base", "1ms", "--backoff-cap", "5ms", "--log-level", "debug",
+                      "--ca-file", good.cert} +
+            wss(backend));
+  const auto after = [&](std::size_t links) {
+    host.expect("links", [&] { return host.count_log("connecting: ") >= links; }, 60s);
+    return std::pair(resident_kib(host.pid()), open_descriptors(host.pid()));
+  };
+  const auto early = after(50);
+  const auto late = after(150);
+  MESSAGE("descriptors " << early.second << " -> " << late.second << ", memory " << early.first
+                         << " -> " << late.first << " KiB");
+  CHECK(late.second <= early.second + 4);
+  if (!sanitized) CHECK(late.first <= early.first + 600);
+}
+
+}  // namespace e2e
