@@ -292,6 +292,23 @@ std::string one_line(std::string text) {
   return printable(text, 400);
 }
 
+/// The arguments as CLI11 wants them, last one first. It takes `--flag=` for a flag whose value is
+/// the next argument; here it is a flag with an empty value.
+std::vector<std::string> arguments_for_cli11(int argc, const char* const* argv) {
+  std::vector<std::string> arguments;
+  for (int i = 1; i < argc; ++i) {
+    const std::string argument = argv[i];
+    if (argument.starts_with("--") && argument.find('=') == argument.size() - 1) {
+      arguments.push_back(argument.substr(0, argument.size() - 1));
+      arguments.emplace_back();
+    } else {
+      arguments.push_back(argument);
+    }
+  }
+  std::ranges::reverse(arguments);
+  return arguments;
+}
+
 int usage_error(const std::string& text) {
   std::fprintf(stderr, "mcp-ws-shim: %s\n", one_line(text).c_str());
   return 2;
@@ -316,7 +333,7 @@ ParsedOptions parse_options(int argc, const char* const* argv) {
   app.footer("Every flag --foo-bar is also read from the environment as MCP_WS_SHIM_FOO_BAR.");
 
   try {
-    app.parse(argc, argv);
+    app.parse(arguments_for_cli11(argc, argv));
   } catch (const CLI::Success& help) {
     return {.options = std::nullopt, .exit_status = app.exit(help)};
   } catch (const CLI::ParseError& error) {

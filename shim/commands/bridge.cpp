@@ -87,7 +87,11 @@ Bridge::Bridge(const Options& options)
     : options_(options),
       log_(options.log),
       loop_({.tls = options.endpoints.front().tls, .ca_file = options.ca_file}),
-      signals_(loop_, sink_),
+      signals_(loop_,
+               [this](Event event) {
+                 if (std::holds_alternative<event::ReconnectRequested>(event)) log_.reopen();
+                 sink_(std::move(event));
+               }),
       parent_(loop_, sink_),
       link_(loop_,
             {.endpoints = options.endpoints,
