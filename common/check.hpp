@@ -26,9 +26,7 @@ inline bool failed_check_throws = false;
 }  // namespace detail
 
 /// Makes failed checks throw instead of abort, for the rest of the process's life.
-inline void throw_on_failed_check() {
-  detail::failed_check_throws = true;
-}
+inline void throw_on_failed_check() { detail::failed_check_throws = true; }
 
 }  // namespace shim
 

@@ -8,9 +8,7 @@ namespace {
 constexpr std::size_t captured_bytes_max = 256;
 constexpr std::size_t ids_max = 4;
 
-bool is_space(char c) {
-  return c == ' ' || c == '\t' || c == '\n' || c == '\r';
-}
+bool is_space(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
 
 /// An id goes into an answer as it is, so it must be valid JSON whatever surrounds it here.
 bool is_id(std::string_view raw) {

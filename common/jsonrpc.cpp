@@ -15,9 +15,7 @@ namespace {
 /// Buffers above this size are given back after the message that needed them.
 constexpr std::size_t kept_capacity_max = std::size_t{1} << 20U;
 
-bool is_digit(char c) {
-  return c >= '0' && c <= '9';
-}
+bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 std::size_t skip_digits(std::string_view text, std::size_t at) {
   while (at < text.size() && is_digit(text[at])) ++at;
@@ -70,9 +68,7 @@ bool escapes_are_valid(std::string_view inside) {
   }
 }
 
-bool is_string(std::string_view raw) {
-  return raw.size() >= 2 && raw.front() == '"';
-}
+bool is_string(std::string_view raw) { return raw.size() >= 2 && raw.front() == '"'; }
 
 std::string_view trim_right(std::string_view text) {
   const std::size_t last = text.find_last_not_of(" \t\n\r");
@@ -97,7 +93,7 @@ struct Slot {
   Place opens = Place::elsewhere;
 };
 
-constexpr std::array<Slot, 21> slots{{
+constexpr std::array<Slot, 22> slots{{
     {Place::root, "jsonrpc", &Message::jsonrpc},
     {Place::root, "id", &Message::id},
     {Place::root, "method", &Message::method},
@@ -108,6 +104,7 @@ constexpr std::array<Slot, 21> slots{{
     {Place::params, "uri", &Message::uri},
     {Place::params, "level", &Message::level},
     {Place::params, "logger", &Message::logger},
+    {Place::params, "cursor", &Message::cursor},
     {Place::params, "protocolVersion", &Message::protocol_version},
     {Place::params, "requestId", &Message::request_id},
     {Place::params, "progressToken", &Message::progress_token},
@@ -309,9 +306,7 @@ struct Reader::Impl {
 Reader::Reader() : impl_(std::make_unique<Impl>()) {}
 Reader::~Reader() = default;
 
-const std::vector<std::string_view>& Reader::elements() const {
-  return impl_->elements;
-}
+const std::vector<std::string_view>& Reader::elements() const { return impl_->elements; }
 
 Read Reader::read(std::string_view text, Message& message) {
   message = Message();

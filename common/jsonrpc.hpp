@@ -35,12 +35,12 @@ enum class Kind : std::uint8_t {
 struct Message {
   Kind kind = Kind::other;
 
-  std::string_view jsonrpc, id, method, params, result, error;  // top level
-  std::string_view error_code, error_message;                   // in `error`
-  std::string_view result_protocol_version;                     // in `result`
-  std::string_view name, uri, level, logger, protocol_version;  // in `params`
-  std::string_view request_id, progress_token, progress;        // in `params` of notifications
-  std::string_view meta, meta_progress_token;                   // `params._meta`, `.progressToken`
+  std::string_view jsonrpc, id, method, params, result, error;          // top level
+  std::string_view error_code, error_message;                           // in `error`
+  std::string_view result_protocol_version;                             // in `result`
+  std::string_view name, uri, level, logger, cursor, protocol_version;  // in `params`
+  std::string_view request_id, progress_token, progress;  // in `params` of notifications
+  std::string_view meta, meta_progress_token;             // `params._meta`, `.progressToken`
   std::string_view meta_protocol_version;  ///< `_meta["io.modelcontextprotocol/protocolVersion"]`
   std::string_view meta_subscription_id;   ///< `_meta["io.modelcontextprotocol/subscriptionId"]`
 
@@ -114,6 +114,7 @@ void flatten(std::string& text);
 // Codes of JSON-RPC 2.0 § 5.1.
 inline constexpr int parse_error = -32700;
 inline constexpr int invalid_request = -32600;
+inline constexpr int method_not_found = -32601;
 inline constexpr int internal_error = -32603;
 
 }  // namespace shim::jsonrpc

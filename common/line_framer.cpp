@@ -38,13 +38,9 @@ void LineFramer::commit(std::size_t bytes) {
   end_ += bytes;
 }
 
-LineFramer::Pull LineFramer::pull(std::string& line) {
-  return pull_until(line, false);
-}
+LineFramer::Pull LineFramer::pull(std::string& line) { return pull_until(line, false); }
 
-LineFramer::Pull LineFramer::pull_last(std::string& line) {
-  return pull_until(line, true);
-}
+LineFramer::Pull LineFramer::pull_last(std::string& line) { return pull_until(line, true); }
 
 LineFramer::Pull LineFramer::pull_until(std::string& line, bool ended) {
   while (begin_ < end_ || (ended && skipping_)) {

@@ -12,13 +12,15 @@ struct Entry {
 };
 
 /// Sorted by name.
-constexpr std::array<Entry, 18> entries{{
+constexpr std::array<Entry, 20> entries{{
     {"completion/complete", Method::complete},
     {"initialize", Method::initialize},
     {"logging/setLevel", Method::set_level},
     {"notifications/cancelled", Method::cancelled},
     {"notifications/initialized", Method::initialized},
     {"notifications/progress", Method::progress},
+    {"notifications/roots/list_changed", Method::roots_list_changed},
+    {"notifications/subscriptions/acknowledged", Method::subscription_acknowledged},
     {"ping", Method::ping},
     {"prompts/get", Method::prompts_get},
     {"prompts/list", Method::prompts_list},
@@ -62,6 +64,8 @@ bool is_read_only(Method method) {
     case Method::initialized:
     case Method::listen:
     case Method::progress:
+    case Method::roots_list_changed:
+    case Method::subscription_acknowledged:
     case Method::tools_call: return false;
   }
   return false;

@@ -23,6 +23,8 @@ enum class Method : std::uint8_t {
   resources_subscribe,
   resources_templates_list,
   resources_unsubscribe,
+  roots_list_changed,
+  subscription_acknowledged,
   set_level,
   tools_call,
   tools_list,

@@ -9,9 +9,7 @@ std::uint64_t Prng::next() {
   return z ^ (z >> 31U);
 }
 
-double Prng::unit() {
-  return static_cast<double>(next() >> 11U) * 0x1.0p-53;
-}
+double Prng::unit() { return static_cast<double>(next() >> 11U) * 0x1.0p-53; }
 
 std::uint64_t Prng::between(std::uint64_t low, std::uint64_t high) {
   if (high <= low) return low;
@@ -25,8 +23,6 @@ Duration Prng::between(Duration low, Duration high) {
   return low + Duration(static_cast<Duration::rep>(between(std::uint64_t{0}, span)));
 }
 
-bool Prng::chance(double probability) {
-  return unit() < probability;
-}
+bool Prng::chance(double probability) { return unit() < probability; }
 
 }  // namespace shim

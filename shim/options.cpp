@@ -8,6 +8,7 @@
 #include <cctype>
 #include <charconv>
 #include <cstdio>
+#include <cstdlib>
 #include <functional>
 #include <string_view>
 
@@ -219,6 +220,20 @@ void add_message_flags(Flags& flags, Options& options) {
       std::to_array<std::pair<const char*, Protocol>>(
           {{"auto", Protocol::automatic}, {"mcp", Protocol::mcp}, {"jsonrpc", Protocol::jsonrpc}}),
       "what meaning is read into messages");
+  flags.choice("--offline", core.offline,
+               std::to_array<std::pair<const char*, Offline>>(
+                   {{"cache", Offline::cache}, {"wait", Offline::wait}}),
+               "what hosts get while the backend has not come yet");
+  flags.duration("--init-grace", core.init_grace, 0s, 1h,
+                 "how long initialize and lists wait for the backend before the cache answers");
+  flags.duration("--init-timeout", core.init_timeout, 0s, 1h,
+                 "how long initialize waits when nothing is cached");
+  flags.add("--cache-dir", "PATH", "where answers are cached [the user's cache directory]",
+            [&options](const std::string& text) -> std::string {
+              if (text.empty()) return "must not be empty";
+              options.cache_dir = text;
+              return {};
+            });
   flags.duration("--drain-timeout", core.drain_timeout, 0s, 1h,
                  "how long pending requests may still be answered after the end of input");
 }
@@ -246,6 +261,16 @@ void add_log_flags(Flags& flags, Options& options) {
             });
 }
 
+/// $XDG_CACHE_HOME/mcp-ws-shim or ~/.cache/mcp-ws-shim (XDG Base Directory Specification); empty if
+/// the user has neither.
+std::string default_cache_dir() {
+  const char* const xdg = std::getenv("XDG_CACHE_HOME");
+  if (xdg != nullptr && *xdg == '/') return std::string(xdg) + "/mcp-ws-shim";
+  const char* const home = std::getenv("HOME");
+  if (home != nullptr && *home == '/') return std::string(home) + "/.cache/mcp-ws-shim";
+  return {};
+}
+
 /// What can only be checked once all flags are known. Returns an error text, or an empty one.
 std::string finish_options(Options& options, const std::vector<std::string>& urls) {
   if (urls.empty()) return "no backend given; write mcp-ws-shim ws://127.0.0.1:8765";
@@ -254,6 +279,8 @@ std::string finish_options(Options& options, const std::vector<std::string>& url
   if (const auto* error = std::get_if<std::string>(&parsed)) return "--url: " + *error;
   options.endpoints.push_back(std::get<Url>(std::move(parsed)));
   options.core.endpoints.push_back(options.endpoints.back().redacted());
+  options.core.shim_version = version;
+  if (options.cache_dir.empty()) options.cache_dir = default_cache_dir();
   if (options.core.backoff.cap < options.core.backoff.base)
     return "--backoff-cap must not be less than --backoff-base";
   return {};
@@ -263,6 +290,23 @@ std::string finish_options(Options& options, const std::vector<std::string>& url
 std::string one_line(std::string text) {
   std::ranges::replace(text, '\n', ' ');
   return printable(text, 400);
+}
+
+/// The arguments as CLI11 wants them, last one first. It takes `--flag=` for a flag whose value is
+/// the next argument; here it is a flag with an empty value.
+std::vector<std::string> arguments_for_cli11(int argc, const char* const* argv) {
+  std::vector<std::string> arguments;
+  for (int i = 1; i < argc; ++i) {
+    const std::string argument = argv[i];
+    if (argument.starts_with("--") && argument.find('=') == argument.size() - 1) {
+      arguments.push_back(argument.substr(0, argument.size() - 1));
+      arguments.emplace_back();
+    } else {
+      arguments.push_back(argument);
+    }
+  }
+  std::ranges::reverse(arguments);
+  return arguments;
 }
 
 int usage_error(const std::string& text) {
@@ -289,7 +333,7 @@ ParsedOptions parse_options(int argc, const char* const* argv) {
   app.footer("Every flag --foo-bar is also read from the environment as MCP_WS_SHIM_FOO_BAR.");
 
   try {
-    app.parse(argc, argv);
+    app.parse(arguments_for_cli11(argc, argv));
   } catch (const CLI::Success& help) {
     return {.options = std::nullopt, .exit_status = app.exit(help)};
   } catch (const CLI::ParseError& error) {

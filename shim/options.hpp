@@ -18,6 +18,7 @@ struct Options {
   std::vector<std::pair<std::string, std::string>> headers;  ///< name, value
   std::string subprotocol;
   std::string ca_file;
+  std::string cache_dir;  ///< empty: nothing is cached
   Settings core;
   Log::Options log;
 };

@@ -13,6 +13,7 @@
 #include "common/check.hpp"
 #include "common/text.hpp"
 #include "shim/core/session.hpp"
+#include "shim/io/cache.hpp"
 #include "shim/io/clock.hpp"
 #include "shim/io/link.hpp"
 #include "shim/io/log.hpp"
@@ -52,6 +53,13 @@ class Bridge {
   void carry_out(action::PauseLink& order) { link_.pause(order.epoch, order.paused); }
   void carry_out(action::WriteHost& order) { output_.write(std::move(order.line)); }
   void carry_out(action::PauseHost& order) { input_.pause(order.paused); }
+  void carry_out(action::LoadCache& order) {
+    sink_(event::CacheLoaded{order.version, cache_.load(order.version)});
+  }
+  void carry_out(action::StoreCache& order) {
+    const std::string error = cache_.store(order.version, order.text);
+    if (!error.empty()) log_.write(LogLevel::warn, "nothing is cached: " + error);
+  }
   void carry_out(action::Log& order) { log_.write(order.level, order.text); }
   void carry_out(action::Finish& order) {
     output_.finish(order.patience);
@@ -66,6 +74,7 @@ class Bridge {
   Signals signals_;
   ParentWatch parent_;
   Link link_;
+  Cache cache_;
   HostOutput output_;
   HostInput input_;
   TimePoint now_ = monotonic_now();
@@ -78,7 +87,11 @@ Bridge::Bridge(const Options& options)
     : options_(options),
       log_(options.log),
       loop_({.tls = options.endpoints.front().tls, .ca_file = options.ca_file}),
-      signals_(loop_, sink_),
+      signals_(loop_,
+               [this](Event event) {
+                 if (std::holds_alternative<event::ReconnectRequested>(event)) log_.reopen();
+                 sink_(std::move(event));
+               }),
       parent_(loop_, sink_),
       link_(loop_,
             {.endpoints = options.endpoints,
@@ -87,6 +100,7 @@ Bridge::Bridge(const Options& options)
              .message_bytes_max = options.core.max_message,
              .connect_timeout = options.core.connect_timeout},
             sink_),
+      cache_(options.cache_dir, options.core.endpoints.front()),
       output_(loop_, STDOUT_FILENO, sink_),
       input_(loop_, STDIN_FILENO, options.core.max_message, sink_),
       session_(std::make_unique<Session>(options.core, random_seed(), now_)) {

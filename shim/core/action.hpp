@@ -48,6 +48,15 @@ struct WriteHost {
 struct PauseHost {
   bool paused = false;
 };
+/// Read what is stored for this protocol version. Answered by CacheLoaded.
+struct LoadCache {
+  std::string version;
+};
+/// Replace it.
+struct StoreCache {
+  std::string version;
+  std::string text;
+};
 /// One line for people.
 struct Log {
   LogLevel level = LogLevel::info;
@@ -61,9 +70,10 @@ struct Finish {
 
 }  // namespace action
 
-using Action = std::variant<action::OpenLink, action::CloseLink, action::PingLink,
-                            action::WriteLink, action::PauseLink, action::WriteHost,
-                            action::PauseHost, action::Log, action::Finish>;
+using Action =
+    std::variant<action::OpenLink, action::CloseLink, action::PingLink, action::WriteLink,
+                 action::PauseLink, action::WriteHost, action::PauseHost, action::LoadCache,
+                 action::StoreCache, action::Log, action::Finish>;
 using Actions = std::vector<Action>;
 
 }  // namespace shim

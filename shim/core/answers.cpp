@@ -55,7 +55,7 @@ std::string failure(const Request& request, Reason reason, std::string_view said
   Json result;
   result["content"] = Json::array({{{"type", "text"}, {"text", said}}});
   result["isError"] = true;
-  if (request.modern) result["resultType"] = "complete";
+  if (request.modern()) result["resultType"] = "complete";
   result["_meta"]["mcp-ws-shim/error"] = data(facts, circumstances);
   return jsonrpc::result_answer(request.id, dump(result));
 }

@@ -73,12 +73,18 @@ struct LinkLost {
   Loss loss;
 };
 
+/// The answer to LoadCache: the file's text, empty if there is none to be had.
+struct CacheLoaded {
+  std::string version;
+  std::string text;
+};
+
 }  // namespace event
 
 using Event =
     std::variant<event::HostLine, event::HostLineTooLong, event::HostClosed, event::HostGone,
                  event::HostWritten, event::StopRequested, event::ReconnectRequested,
                  event::LinkOpened, event::LinkPong, event::LinkMessage, event::LinkMessageTooLong,
-                 event::LinkBinary, event::LinkWritten, event::LinkLost>;
+                 event::LinkBinary, event::LinkWritten, event::LinkLost, event::CacheLoaded>;
 
 }  // namespace shim

@@ -1,18 +1,41 @@
 #include "shim/core/legacy_session.hpp"
 
+#include <nlohmann/json.hpp>
 #include <utility>
 
 #include "common/jsonrpc.hpp"
 
 namespace shim {
 
-void LegacySession::begin(std::string initialize_text) {
-  *this = LegacySession();
-  initialize_text_ = std::move(initialize_text);
+std::optional<InitializeFacts> InitializeFacts::read(std::string_view result) {
+  jsonrpc::Reader reader;
+  jsonrpc::Message message;
+  const std::string text = jsonrpc::result_answer("0", result);
+  if (reader.read(text, message) != jsonrpc::Read::message ||
+      !message.result_protocol_version.starts_with('"'))
+    return std::nullopt;
+  InitializeFacts facts;
+  facts.protocol_version = message.result_protocol_version;
+  // Legal JSON that nlohmann refuses (1e999, a lone surrogate) costs the comparison of lists only.
+  const auto parsed = nlohmann::json::parse(result, nullptr, false);
+  if (!parsed.is_object()) return facts;
+  const auto capabilities = parsed.find("capabilities");
+  if (capabilities == parsed.end() || !capabilities->is_object()) return facts;
+  for (const ListKind kind : list_kinds) {
+    const auto capability = capabilities->find(list_capability(kind));
+    if (capability == capabilities->end() || !capability->is_object()) continue;
+    facts.has_list[static_cast<std::size_t>(kind)] = true;
+    const auto changed = capability->find("listChanged");
+    facts.announces_list[static_cast<std::size_t>(kind)] =
+        changed != capability->end() && changed->is_boolean() && changed->get<bool>();
+  }
+  return facts;
 }
 
-void LegacySession::established(std::string_view protocol_version) {
-  protocol_version_ = protocol_version;
+void LegacySession::begin(std::string initialize_text, std::string requested_version) {
+  *this = LegacySession();
+  initialize_text_ = std::move(initialize_text);
+  requested_version_ = std::move(requested_version);
 }
 
 bool LegacySession::subscribed(std::string_view uri, std::string_view params) {
@@ -27,7 +50,7 @@ std::string LegacySession::resume_initialize(std::string_view id) const {
   jsonrpc::Message message;
   std::string text = initialize_text_;
   if (reader.read(text, message) == jsonrpc::Read::message && !message.protocol_version.empty()) {
-    text = jsonrpc::splice(text, message.protocol_version, protocol_version_);
+    text = jsonrpc::splice(text, message.protocol_version, protocol_version());
   }
   if (reader.read(text, message) == jsonrpc::Read::message && !message.id.empty()) {
     text = jsonrpc::splice(text, message.id, id);

@@ -1,12 +1,26 @@
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "shim/core/lists.hpp"
+
 namespace shim {
+
+/// What an `initialize` result says that matters to the shim.
+struct InitializeFacts {
+  std::string protocol_version;                          ///< raw JSON string
+  std::array<bool, list_kinds.size()> has_list{};        ///< the capability is there
+  std::array<bool, list_kinds.size()> announces_list{};  ///< with `listChanged: true`
+
+  /// nullopt if it names no protocol version. `result` is raw JSON.
+  [[nodiscard]] static std::optional<InitializeFacts> read(std::string_view result);
+};
 
 /// What a new link must be told so that a restarted backend knows the session of a legacy-era host
 /// (contract 5.1; MCP 2025-11-25, Lifecycle). Remembers raw JSON; sends nothing itself.
@@ -16,10 +30,10 @@ class LegacySession {
   static constexpr std::size_t subscriptions_max = 4096;
 
   /// The host has sent `initialize`: a new session begins and replaces what was known.
-  void begin(std::string initialize_text);
+  void begin(std::string initialize_text, std::string requested_version);
 
-  /// The backend has answered it with a result of this protocol version (a raw JSON string).
-  void established(std::string_view protocol_version);
+  /// The host has been given this result, by the backend or from the cache.
+  void established(InitializeFacts told) { told_ = std::move(told); }
 
   void host_initialized() { host_initialized_ = true; }
   void level_set(std::string_view params) { level_params_ = params; }
@@ -28,8 +42,15 @@ class LegacySession {
   void unsubscribed(std::string_view uri) { subscriptions_.erase(std::string(uri)); }
 
   /// Whether a new link has to be told anything.
-  [[nodiscard]] bool is_established() const { return !protocol_version_.empty(); }
-  [[nodiscard]] const std::string& protocol_version() const { return protocol_version_; }
+  [[nodiscard]] bool is_established() const { return told_.has_value(); }
+  /// The negotiated version, a raw JSON string; only of an established session.
+  [[nodiscard]] const std::string& protocol_version() const { return told_->protocol_version; }
+  /// Whether the host was told that it will hear of changes of this list.
+  [[nodiscard]] bool announces(ListKind kind) const {
+    return told_ && told_->announces_list[static_cast<std::size_t>(kind)];
+  }
+  /// The version that the host asked for, without quotes; empty before `initialize`.
+  [[nodiscard]] const std::string& requested_version() const { return requested_version_; }
   /// Whether the host has sent `notifications/initialized`.
   [[nodiscard]] bool is_initialized() const { return host_initialized_; }
 
@@ -46,7 +67,8 @@ class LegacySession {
 
  private:
   std::string initialize_text_;
-  std::string protocol_version_;
+  std::string requested_version_;
+  std::optional<InitializeFacts> told_;
   bool host_initialized_ = false;
   std::string level_params_;                          ///< params of the last logging/setLevel
   std::map<std::string, std::string> subscriptions_;  ///< URI to params of its subscribe

@@ -21,6 +21,12 @@ void Outbox::remove(std::uint64_t order) {
   if (position != items_.end()) take(position);
 }
 
+const std::string& Outbox::text_of(std::uint64_t order) const {
+  const auto position = items_.find(order);
+  SHIM_CHECK(position != items_.end());
+  return position->second.text;
+}
+
 void Outbox::drop_all_but(Epoch epoch) {
   for (auto position = items_.begin(); position != items_.end();) {
     const auto current = position++;

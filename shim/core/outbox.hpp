@@ -21,7 +21,7 @@ class Outbox {
     std::string text;
     std::string request_id{};  ///< raw id if it is a request, else empty
     Epoch only_for = 0;        ///< if not 0, worthless on any other link
-    /// When a request has waited long enough; counts only while nothing can be sent.
+    /// When it has waited long enough; counts only while nothing can be sent.
     std::optional<TimePoint> deadline{};
   };
 
@@ -36,15 +36,18 @@ class Outbox {
   /// Removes the item with this order number, if it is there.
   void remove(std::uint64_t order);
 
+  /// The text of the item with this order number, which must be there.
+  [[nodiscard]] const std::string& text_of(std::uint64_t order) const;
+
   /// Removes what is only for other links than `epoch`.
   void drop_all_but(Epoch epoch);
 
-  /// Gives every request without a deadline this one. Called when sending becomes impossible.
-  /// `exempt` says for a raw request id that it may wait for ever.
+  /// Gives every item without a deadline this one. Called when sending becomes impossible. `exempt`
+  /// says for a raw request id that it may wait for ever.
   template <typename Exempt>
   void set_missing_deadlines(TimePoint deadline, Exempt exempt) {
     for (auto& [order, item] : items_) {
-      if (item.request_id.empty() || item.deadline || exempt(item.request_id)) continue;
+      if (item.deadline || (!item.request_id.empty() && exempt(item.request_id))) continue;
       item.deadline = deadline;
       deadlines_.emplace(deadline, order);
     }
@@ -52,7 +55,7 @@ class Outbox {
 
   [[nodiscard]] std::optional<TimePoint> next_deadline() const;
 
-  /// Takes out one request whose deadline has passed.
+  /// Takes out one item whose deadline has passed.
   [[nodiscard]] std::optional<Item> pop_expired(TimePoint now);
 
   [[nodiscard]] bool empty() const { return items_.empty(); }

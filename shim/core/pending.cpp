@@ -76,6 +76,19 @@ std::vector<Request> PendingTable::take_all() {
   return taken;
 }
 
+std::vector<const Request*> PendingTable::subscriptions() const {
+  std::vector<const Request*> live;
+  for (const auto& [key, request] : requests_) {
+    if (request.acknowledged) live.push_back(&request);
+  }
+  std::ranges::sort(live, {}, &Request::order);
+  return live;
+}
+
+bool PendingTable::only_subscriptions() const {
+  return std::ranges::all_of(requests_, [](const auto& item) { return item.second.acknowledged; });
+}
+
 void PendingTable::sent(Request& request, Epoch epoch, std::string text) {
   SHIM_CHECK(!request.in_flight());
   request.sent_in = epoch;

@@ -17,14 +17,20 @@ namespace shim {
 struct Request {
   std::string id;                           ///< raw JSON text, as the host wrote it
   mcp::Method method = mcp::Method::other;  ///< `other` too where method names mean nothing
-  bool modern = false;                      ///< carries the `_meta` of the modern era
-  bool replayable = false;                  ///< may be sent again after a loss
-  bool replayed = false;                    ///< has been
-  std::string progress_token;               ///< raw JSON text, or empty
-  std::string kept_text;                    ///< the message, while in flight and replayable
-  std::uint64_t order = 0;                  ///< position among all messages of the host
-  Epoch sent_in = 0;                        ///< the link it is in flight on; 0: queued
+  std::string version;                      ///< of the modern era, from `_meta`; else empty
+  bool has_cursor = false;                  ///< asks for a further page of a list
+  bool acknowledged = false;                ///< a subscription that the host takes for live
+  TimePoint accepted;
+  bool replayable = false;     ///< may be sent again after a loss
+  bool replayed = false;       ///< has been
+  std::string progress_token;  ///< raw JSON text, or empty
+  std::string kept_text;       ///< the message, while in flight and replayable
+  std::uint64_t order = 0;     ///< position among all messages of the host
+  Epoch sent_in = 0;           ///< the link it is in flight on; 0: queued
 
+  [[nodiscard]] bool modern() const { return !version.empty(); }
+  /// A `subscriptions/listen` of the modern era: never answered while it lives.
+  [[nodiscard]] bool is_subscription() const { return method == mcp::Method::listen && modern(); }
   [[nodiscard]] bool in_flight() const { return sent_in != 0; }
 };
 
@@ -52,6 +58,12 @@ class PendingTable {
 
   /// Removes everything, in the order the host sent it. The caller owes each one an answer.
   [[nodiscard]] std::vector<Request> take_all();
+
+  /// The live subscriptions, in the order the host sent them. Valid until the table changes.
+  [[nodiscard]] std::vector<const Request*> subscriptions() const;
+
+  /// Whether all that is pending are live subscriptions, which nobody expects to be answered.
+  [[nodiscard]] bool only_subscriptions() const;
 
   [[nodiscard]] std::size_t size() const { return requests_.size(); }
   [[nodiscard]] bool empty() const { return requests_.empty(); }

@@ -15,6 +15,8 @@ Session::Session(const Settings& settings, std::uint64_t seed, TimePoint now, Es
       supervisor_(settings, timers_, random_, estate.last_epoch),
       legacy_(std::move(estate.legacy)),
       backend_requests_(std::move(estate.backend_requests)),
+      legacy_lists_(std::move(estate.legacy_lists)),
+      modern_lists_(std::move(estate.modern_lists)),
       legacy_era_(estate.legacy_era),
       modern_era_(estate.modern_era),
       draining_(estate.draining),
@@ -38,6 +40,7 @@ void Session::on_deadline(TimePoint now, Actions& out) {
   if (link_paused_) supervisor_.excuse(now);
   if (const auto loss = supervisor_.overdue(now)) lose_link(*loss);
   supervisor_.on_deadline(now, out);
+  answer_offline_due();
   expire_queued();
   if (timers_.take_due(Timer::drain, now)) finish(settings_.drain_timeout);
   after_turn();
@@ -46,8 +49,15 @@ void Session::on_deadline(TimePoint now, Actions& out) {
 std::optional<TimePoint> Session::next_deadline() const {
   if (finished()) return std::nullopt;
   auto next = timers_.next_deadline();
-  const auto queued = supervisor_.ready() ? std::nullopt : outbox_.next_deadline();
-  if (queued && (!next || *queued < *next)) next = queued;
+  if (supervisor_.ready()) return next;
+  const auto sooner = [&next](std::optional<TimePoint> at) {
+    if (at && (!next || *at < *next)) next = at;
+  };
+  sooner(outbox_.next_deadline());
+  // While a cache file is being read its coming is the event to wait for.
+  const bool loading =
+      std::ranges::any_of(cache_, [](const auto& item) { return !item.second.loaded; });
+  if (!offline_.empty() && !loading) sooner(offline_.begin()->first);
   return next;
 }
 
@@ -94,17 +104,13 @@ void Session::handle(event::StopRequested& event) {
   finish(stop_patience);
 }
 
-void Session::handle(event::ReconnectRequested&) {
-  supervisor_.demanded(now_);
-}
+void Session::handle(event::ReconnectRequested&) { supervisor_.demanded(now_); }
 
 void Session::handle(event::HostWritten& event) {
   host_unwritten_ -= std::min(event.bytes, host_unwritten_);
 }
 
-void Session::handle(event::LinkOpened&) {
-  supervisor_.opened(now_, *out_);
-}
+void Session::handle(event::LinkOpened&) { supervisor_.opened(now_, *out_); }
 
 void Session::handle(event::LinkPong&) {
   if (phase() != Phase::validating) return;
@@ -123,18 +129,14 @@ void Session::handle(event::LinkMessageTooLong& event) {
   if (!event.found.has_method()) settle_bad_answer(event.found.ids());
 }
 
-void Session::handle(event::LinkBinary&) {
-  drop(Drop::binary_frame);
-}
+void Session::handle(event::LinkBinary&) { drop(Drop::binary_frame); }
 
 void Session::handle(event::LinkWritten& event) {
   link_unwritten_ -= std::min(event.bytes, link_unwritten_);
   flush();
 }
 
-void Session::handle(event::LinkLost& event) {
-  lose_link(event.loss);
-}
+void Session::handle(event::LinkLost& event) { lose_link(event.loss); }
 
 /// The link is gone or given up: everything that depended on it is settled or queued again now.
 void Session::lose_link(const Loss& loss) {
@@ -143,10 +145,13 @@ void Session::lose_link(const Loss& loss) {
   link_unwritten_ = 0;
   link_paused_ = false;
   own_requests_.clear();
+  announced_.clear();
+  modern_compared_.clear();
 
   if (loss.cause == Cause::incompatible) {
     // Nothing that waits can ever be served by this backend as it is. What comes later makes us try
     // again, for somebody may have mended it.
+    offline_.clear();
     while (!outbox_.empty()) {
       const Outbox::Item item = outbox_.pop();
       if (item.request_id.empty()) continue;
@@ -160,7 +165,7 @@ void Session::lose_link(const Loss& loss) {
   outbox_.drop_all_but(0);
   if (settings_.queue_timeout > Duration::zero()) {
     outbox_.set_missing_deadlines(now_ + settings_.queue_timeout, [this](std::string_view id) {
-      return pending_.find(id)->method == mcp::Method::initialize;
+      return waits_for_ever(*pending_.find(id));
     });
   }
   for (const BackendRequests::Open& open : backend_requests_.take_all()) {
@@ -173,7 +178,7 @@ void Session::lose_link(const Loss& loss) {
 /// Contract 5.3: a request whose link was lost under it is sent again if that can do no harm, else
 /// the host is told that nobody knows.
 void Session::settle_lost(Request request) {
-  const bool again = request.method == mcp::Method::initialize ||
+  const bool again = waits_for_ever(request) ||
                      (request.replayable && !request.replayed && !request.kept_text.empty());
   if (!again) {
     settle(request, Reason::outcome_unknown,
@@ -181,10 +186,11 @@ void Session::settle_lost(Request request) {
            "have been carried out; check before you repeat it.");
     return;
   }
-  if (request.method != mcp::Method::initialize) {
+  if (!waits_for_ever(request)) {
     request.replayed = true;
     ++counters_.replays;
   }
+  offer_offline(request);
   Outbox::Item item{.text = std::move(request.kept_text), .request_id = request.id};
   request.kept_text.clear();
   request.sent_in = 0;
@@ -202,6 +208,10 @@ void Session::settle_lost(Request request) {
 void Session::expire_queued() {
   if (supervisor_.ready()) return;
   while (auto item = outbox_.pop_expired(now_)) {
+    if (item->request_id.empty()) {
+      drop(Drop::unsendable_notification, "waited too long");
+      continue;
+    }
     settle(pending_.remove(item->request_id), Reason::backend_unavailable,
            "The MCP backend could not be reached for " + format_duration(settings_.queue_timeout) +
                ". This was not carried out; it can be tried again.");
@@ -209,7 +219,7 @@ void Session::expire_queued() {
 }
 
 void Session::finish_if_drained() {
-  if (!draining_ || finished() || !pending_.empty()) return;
+  if (!draining_ || finished() || !pending_.only_subscriptions()) return;
   // The host's last notifications may still be on their way to a backend that is there.
   if (supervisor_.ready() && (!outbox_.empty() || link_unwritten_ > 0)) return;
   finish(settings_.drain_timeout);
@@ -247,6 +257,8 @@ Estate Session::abandon(Actions& out) {
   }
   return {.legacy = std::move(legacy_),
           .backend_requests = std::move(backend_requests_),
+          .legacy_lists = std::move(legacy_lists_),
+          .modern_lists = std::move(modern_lists_),
           .last_epoch = epoch(),
           .legacy_era = legacy_era_,
           .modern_era = modern_era_,

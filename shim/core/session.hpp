@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -15,9 +16,11 @@
 #include "shim/core/action.hpp"
 #include "shim/core/answers.hpp"
 #include "shim/core/backend_requests.hpp"
+#include "shim/core/cache_entry.hpp"
 #include "shim/core/counters.hpp"
 #include "shim/core/event.hpp"
 #include "shim/core/legacy_session.hpp"
+#include "shim/core/lists.hpp"
 #include "shim/core/outbox.hpp"
 #include "shim/core/pending.hpp"
 #include "shim/core/settings.hpp"
@@ -30,6 +33,8 @@ namespace shim {
 struct Estate {
   LegacySession legacy{};
   BackendRequests backend_requests{};
+  Lists legacy_lists{};
+  Lists modern_lists{};
   Epoch last_epoch = 0;
   bool legacy_era = false;
   bool modern_era = false;
@@ -97,6 +102,7 @@ class Session {
   void handle(event::LinkBinary& event);
   void handle(event::LinkWritten& event);
   void handle(event::LinkLost& event);
+  void handle(event::CacheLoaded& event);
   [[nodiscard]] bool is_current(const Event& event) const;
   void lose_link(const Loss& loss);
   void settle_lost(Request request);
@@ -105,6 +111,14 @@ class Session {
   void finish(Duration patience);
   void finish_if_drained();
   void balance_pressure();
+
+  /// A request of our own to the backend, whose answer stays here.
+  struct OwnRequest {
+    enum class Purpose : std::uint8_t { initialize, restore, list };
+    Purpose purpose = Purpose::restore;
+    ListKind kind = ListKind::tools;  ///< for Purpose::list
+    bool modern = false;              ///< likewise
+  };
 
   // session_host.cpp: messages from the host, and answers to it.
   void host_message(std::string text);
@@ -116,6 +130,8 @@ class Session {
   void enqueue(std::string text, std::string_view request_id, std::uint64_t order, Epoch only_for);
   [[nodiscard]] bool can_send() const;
   [[nodiscard]] bool has_room() const;
+  [[nodiscard]] bool may_replay(const Request& request, const Message& message) const;
+  [[nodiscard]] bool waits_for_ever(const Request& request) const;
   void flush();
   void send(Outbox::Item item);
   void write_host(std::string line);
@@ -128,16 +144,54 @@ class Session {
   void backend_response(std::string text, const Message& message);
   void backend_request(std::string text, const Message& message);
   void backend_notification(std::string text, const Message& message);
-  void learn(const Request& request, const Message& answer, const std::string& text);
+  void learn(const Request& request, const Message& answer);
+  void learn_setting(const Request& request);
+  [[nodiscard]] bool is_repeated_acknowledgement(const Message& message);
+  void note_announcement(const Message& message);
+
+  // session_resume.cpp: what a new link is told, and what is learnt from it.
   void start_resume();
+  void own_answered(const Message& answer);
   void resume_answered(const Message& answer);
   void complete_resume();
+  void compare_lists(const InitializeFacts& now);
+  void compare_subscribed_lists(const Request& subscription);
+  void compare_list(ListKind kind, bool modern, std::string_view result);
+  void announce_list(ListKind kind, bool modern);
+
+  /// What is cached for one requested protocol version.
+  struct Cached {
+    bool usable = true;  ///< false: no file stands behind it
+    bool loaded = false;
+    bool unsaved = false;  ///< learnt something before it was loaded
+    std::string text;      ///< as loaded, until it is needed
+    CacheEntry entry{};
+  };
+
+  // session_offline.cpp: answers while the backend is away (contract 6).
+  void offer_offline(const Request& request);
+  void answer_offline_due();
+  [[nodiscard]] std::optional<std::string> offline_result(const Request& request);
+  void answer_offline(const Request& request, const std::string& result);
+  void acknowledge_offline(const std::string& id);
+  [[nodiscard]] Cached& cached(const std::string& version);
+  void save(const std::string& version, Cached& cached);
+  void remember(const std::string& version, std::string_view method, std::string_view result);
+  void show_list(const Request& request, ListKind kind, std::string_view result, Epoch from);
+  [[nodiscard]] bool uses_cache() const {
+    return reads_mcp() && settings_.offline == Offline::cache;
+  }
   [[nodiscard]] std::string own_id();
+  void send_own(std::string_view method, std::string_view params, OwnRequest own);
   void write_link(std::string text);
 
   void drop(Drop why, std::string_view detail = {});
   void log(LogLevel level, std::string text) {
     out_->emplace_back(action::Log{level, std::move(text)});
+  }
+  [[nodiscard]] Lists& lists(bool modern) { return modern ? modern_lists_ : legacy_lists_; }
+  [[nodiscard]] const Lists& lists(bool modern) const {
+    return modern ? modern_lists_ : legacy_lists_;
   }
   [[nodiscard]] bool reads_mcp() const { return settings_.protocol != Protocol::jsonrpc; }
   /// Whether the traffic is known to be MCP, so that what MCP does not allow can be dropped.
@@ -155,9 +209,19 @@ class Session {
   LegacySession legacy_;
   BackendRequests backend_requests_;
 
-  /// Requests of our own on the present link: raw id to what the answer is to.
-  enum class Own : std::uint8_t { initialize, restore };
-  std::map<std::string, Own, std::less<>> own_requests_;
+  std::map<std::string, OwnRequest, std::less<>> own_requests_;  ///< raw id, on the present link
+  /// List changes announced, and lists asked for by us, since the link was resumed.
+  std::set<std::pair<std::string_view, bool>> announced_;
+  std::set<ListKind> modern_compared_;
+
+  Lists legacy_lists_;
+  Lists modern_lists_;
+  /// By requested protocol version; loaded when a version is first seen.
+  std::map<std::string, Cached> cache_;
+  /// Queued requests that can be answered while the backend is away, by when they may be.
+  std::set<std::pair<TimePoint, std::string>> offline_;
+  bool minimal_given_ = false;  ///< the host got the minimal `initialize` result
+  std::optional<std::uint64_t> queued_roots_change_;
 
   bool legacy_era_ = false;
   bool modern_era_ = false;
@@ -165,10 +229,9 @@ class Session {
   bool host_paused_ = false;
   bool link_paused_ = false;
   std::uint64_t last_order_ = 0;
-  std::uint64_t initialized_order_ =
-      0;                            ///< of an initialized sent ahead of the answer to initialize
-  std::size_t host_unwritten_ = 0;  ///< bytes of WriteHost not yet written
-  std::size_t link_unwritten_ = 0;  ///< bytes of WriteLink not yet handed to the kernel
+  std::uint64_t initialized_order_ = 0;  ///< of an initialized ahead of initialize's answer
+  std::size_t host_unwritten_ = 0;       ///< bytes of WriteHost not yet written
+  std::size_t link_unwritten_ = 0;       ///< bytes of WriteLink not yet handed to the kernel
   Counters counters_;
   std::array<RateLimit, static_cast<std::size_t>(Drop::count)> drop_log_;
 

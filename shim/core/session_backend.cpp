@@ -1,5 +1,4 @@
-// Messages from the backend (contract 5.0, 5.1 and 11), and the resuming of a session on a new
-// link.
+// Messages from the backend (contract 5.0, 5.1, 5.2 and 11).
 
 #include <utility>
 
@@ -55,10 +54,9 @@ void Session::settle_bad_answer(const std::vector<std::string>& ids) {
   for (const std::string& id : ids) {
     const auto own = own_requests_.find(id);
     if (own == own_requests_.end()) continue;
-    if (own->second == Own::restore) {
+    if (own->second.purpose != OwnRequest::Purpose::initialize) {
       own_requests_.erase(own);
-      log(LogLevel::warn,
-          "the backend's answer to restoring a subscription or the log level was not valid");
+      log(LogLevel::warn, "the backend's answer to a request of the shim's own was not valid");
       return;
     }
     lose_link({.cause = Cause::resume_refused, .detail = "the answer to initialize was not valid"});
@@ -67,15 +65,8 @@ void Session::settle_bad_answer(const std::vector<std::string>& ids) {
 }
 
 void Session::backend_response(std::string text, const Message& message) {
-  if (const auto own = own_requests_.find(message.id); own != own_requests_.end()) {
-    const Own purpose = own->second;
-    own_requests_.erase(own);
-    if (purpose == Own::initialize) {
-      resume_answered(message);
-    } else if (!message.error.empty()) {
-      log(LogLevel::warn, "the backend refused to restore a subscription or the log level: " +
-                              printable(message.error));
-    }
+  if (own_requests_.contains(message.id)) {
+    own_answered(message);
     return;
   }
   const Request* const request = pending_.find(message.id);
@@ -83,46 +74,55 @@ void Session::backend_response(std::string text, const Message& message) {
     drop(Drop::unknown_answer, "id " + printable(message.id, 64));
     return;
   }
-  if (!message.result.empty()) learn(*request, message, text);
+  if (!message.result.empty()) learn(*request, message);
   pending_.remove(message.id);
   jsonrpc::flatten(text);
   write_host(std::move(text));
 }
 
-/// What a successful answer tells about the session, for the links to come.
-void Session::learn(const Request& request, const Message& answer, const std::string& text) {
-  // The parameters of the request itself: kept_text is there for every method looked at here,
-  // unless too much is kept or replay is off, in which case the setting is just not restored.
-  const auto params_of = [&request](Message& message, jsonrpc::Reader& reader) {
-    return reader.read(request.kept_text, message) == jsonrpc::Read::message;
-  };
+/// What a successful answer tells about the session, for the links to come and for the cache.
+void Session::learn(const Request& request, const Message& answer) {
+  if (const auto kind = list_kind(request.method)) {
+    show_list(request, *kind, answer.result, epoch());
+    if (!request.has_cursor && is_complete_list(answer.result)) {
+      remember(request.modern() ? request.version : legacy_.requested_version(), list_method(*kind),
+               answer.result);
+    }
+    return;
+  }
   switch (request.method) {
     case mcp::Method::initialize: {
-      if (answer.result_protocol_version.starts_with('"')) {
-        legacy_.established(answer.result_protocol_version);
-      } else {
-        log(LogLevel::warn,
-            "the backend's initialize result names no protocol version: " + printable(text));
+      auto facts = InitializeFacts::read(answer.result);
+      if (!facts) {
+        log(LogLevel::warn, "the backend's initialize result names no protocol version: " +
+                                printable(answer.result));
+        return;
       }
+      legacy_.established(std::move(*facts));
+      remember(legacy_.requested_version(), "initialize", answer.result);
       return;
     }
+    case mcp::Method::discover: remember(request.version, "server/discover", answer.result); return;
     case mcp::Method::set_level:
     case mcp::Method::resources_subscribe:
-    case mcp::Method::resources_unsubscribe: {
-      jsonrpc::Reader reader;
-      Message asked;
-      if (!params_of(asked, reader)) return;
-      const std::string uri = jsonrpc::unquote(asked.uri);
-      if (request.method == mcp::Method::set_level) {
-        legacy_.level_set(asked.params);
-      } else if (request.method == mcp::Method::resources_unsubscribe) {
-        legacy_.unsubscribed(uri);
-      } else if (!legacy_.subscribed(uri, asked.params)) {
-        log(LogLevel::warn, "too many subscriptions: this one will not survive a restart");
-      }
-      return;
-    }
+    case mcp::Method::resources_unsubscribe: learn_setting(request); return;
     default: return;
+  }
+}
+
+/// Notes what the host has set, so that the next link can be told. The parameters are those of the
+/// request itself; if its text was not kept (--replay never, or too much is), it is not restored.
+void Session::learn_setting(const Request& request) {
+  jsonrpc::Reader reader;
+  Message asked;
+  if (request.modern() || reader.read(request.kept_text, asked) != jsonrpc::Read::message) return;
+  const std::string uri = jsonrpc::unquote(asked.uri);
+  if (request.method == mcp::Method::set_level) {
+    legacy_.level_set(asked.params);
+  } else if (request.method == mcp::Method::resources_unsubscribe) {
+    legacy_.unsubscribed(uri);
+  } else if (!legacy_.subscribed(uri, asked.params)) {
+    log(LogLevel::warn, "too many subscriptions: this one will not survive a restart");
   }
 }
 
@@ -162,70 +162,32 @@ void Session::backend_notification(std::string text, const Message& message) {
         text = jsonrpc::splice(text, message.request_id, open->host_id);
         break;
       }
-      default: break;
+      case mcp::Method::subscription_acknowledged:
+        if (is_repeated_acknowledgement(message)) return;
+        break;
+      default: note_announcement(message); break;
     }
   }
   jsonrpc::flatten(text);
   write_host(std::move(text));
 }
 
-/// Contract 5.1: before any other traffic a new link is told what the session is.
-void Session::start_resume() {
-  if (!legacy_.is_established()) {
-    complete_resume();
-    return;
-  }
-  const std::string id = own_id();
-  own_requests_.emplace(id, Own::initialize);
-  write_link(legacy_.resume_initialize(id));
-}
-
-void Session::resume_answered(const Message& answer) {
-  if (!legacy_.is_established()) {  // the host has begun a new session meanwhile
-    complete_resume();
-    return;
-  }
-  if (!answer.error.empty()) {
-    lose_link({.cause = Cause::resume_refused,
-               .detail = "the backend refused to initialize again: " + printable(answer.error)});
-    return;
-  }
-  const std::string_view version = answer.result_protocol_version;
-  if (jsonrpc::token_key(version) != jsonrpc::token_key(legacy_.protocol_version())) {
-    lose_link({.cause = Cause::incompatible,
-               .detail = "the session uses protocol version " + legacy_.protocol_version() +
-                         ", the backend now answers " +
-                         (version.empty() ? "none" : printable(version, 64))});
-    return;
-  }
-  if (legacy_.is_initialized()) write_link(jsonrpc::notification("notifications/initialized"));
-  for (const LegacySession::Step& step : legacy_.steps()) {
-    const std::string id = own_id();
-    own_requests_.emplace(id, Own::restore);
-    write_link(jsonrpc::request(id, step.method, step.params));
-  }
-  complete_resume();
-}
-
-void Session::complete_resume() {
-  ++counters_.links_ready;
-  supervisor_.resumed(now_, *out_);
-  flush();
-}
-
-/// An id for a request of our own: an integer below 2^53, since some backends mangle strings. Drawn
-/// from the upper half of that range, so that a host that counts up from 0 never comes near it.
-std::string Session::own_id() {
-  for (;;) {
-    std::string id =
-        std::to_string(random_.between(std::uint64_t{1} << 52U, (std::uint64_t{1} << 53U) - 1));
-    if (pending_.find(id) == nullptr && !own_requests_.contains(id)) return id;
+/// The backend announces a change itself: what we find out later is no news.
+void Session::note_announcement(const Message& message) {
+  for (const ListKind kind : list_kinds) {
+    const std::string_view method = list_changed_method(kind);
+    if (message.method == method) announced_.emplace(method, !message.meta_subscription_id.empty());
   }
 }
 
-void Session::write_link(std::string text) {
-  link_unwritten_ += text.size();
-  out_->emplace_back(action::WriteLink{epoch(), std::move(text)});
+/// Contract 5.2: the host has seen the first acknowledgement of a subscription; those of later
+/// links stay here.
+bool Session::is_repeated_acknowledgement(const Message& message) {
+  Request* const request = pending_.find(message.meta_subscription_id);
+  if (request == nullptr || request->method != mcp::Method::listen) return false;
+  const bool is_repeated = std::exchange(request->acknowledged, true);
+  compare_subscribed_lists(*request);
+  return is_repeated;
 }
 
 }  // namespace shim

@@ -70,17 +70,26 @@ void Session::host_message(std::string text) {
 }
 
 void Session::handle(event::HostLineTooLong& event) {
+  const std::string limit = format_size(settings_.max_message);
+  log(LogLevel::warn, "a line from the host was skipped: longer than " + limit);
   const auto& ids = event.found.ids();
-  const std::string said = "the message is longer than " + format_size(settings_.max_message) +
-                           " (--max-message); it was not sent";
-  log(LogLevel::warn,
-      "a line from the host was skipped: longer than " + format_size(settings_.max_message));
+  if (!event.found.has_method()) {
+    // Most likely an answer: then it is the backend that waits for it.
+    const auto open = ids.empty() ? std::nullopt : backend_requests_.close(ids.back());
+    if (open && open->epoch == epoch() && supervisor_.link_open()) {
+      write_link(jsonrpc::error_answer(open->backend_id, jsonrpc::internal_error,
+                                       "the host's answer is longer than " + limit));
+      return;
+    }
+  }
   Request request;
   const bool usable = !ids.empty() && pending_.find(ids.back()) == nullptr;
   request.id = usable ? ids.back() : "null";
   if (usable && reads_mcp()) request.method = mcp::method(event.found.method());
-  request.modern = modern_era_ && !legacy_era_;
-  settle(request, Reason::message_too_large, said);
+  // What its `_meta` says is not known; a host of the modern era sends nothing else.
+  if (modern_era_ && !legacy_era_) request.version = "unknown";
+  settle(request, Reason::message_too_large,
+         "the message is longer than " + limit + " (--max-message); it was not sent");
 }
 
 void Session::host_request(std::string text, const Message& message) {
@@ -97,19 +106,19 @@ void Session::host_request(std::string text, const Message& message) {
   Request request;
   request.id = message.id;
   request.method = method;
-  request.modern = reads_mcp() && !message.meta_protocol_version.empty();
+  if (reads_mcp()) request.version = jsonrpc::unquote(message.meta_protocol_version);
+  request.has_cursor = !message.cursor.empty();
+  request.accepted = now_;
   request.order = ++last_order_;
   if (reads_mcp()) request.progress_token = message.meta_progress_token;
-  switch (settings_.replay) {
-    case Replay::safe: request.replayable = mcp::is_read_only(method); break;
-    case Replay::never: break;
-    case Replay::always: request.replayable = reads_mcp(); break;
-  }
+  request.replayable = may_replay(request, message);
   if (method == mcp::Method::initialize) {
     legacy_era_ = true;
+    minimal_given_ = false;
     initialized_order_ = 0;
-    legacy_.begin(text);
-  } else if (request.modern) {
+    legacy_lists_ = Lists();
+    legacy_.begin(text, jsonrpc::unquote(message.protocol_version));
+  } else if (request.modern()) {
     modern_era_ = true;
   }
   if (!can_send() && !has_room()) {
@@ -120,6 +129,7 @@ void Session::host_request(std::string text, const Message& message) {
   }
   const std::string id = request.id;
   const std::uint64_t order = request.order;
+  if (!supervisor_.ready()) offer_offline(request);
   const bool added = pending_.add(std::move(request)) == PendingTable::Added::ok;
   SHIM_CHECK(added);
   enqueue(std::move(text), id, order, 0);
@@ -136,6 +146,12 @@ void Session::host_notification(std::string text, const Message& message) {
         if (supervisor_.ready()) enqueue(std::move(text), {}, ++last_order_, epoch());
         return;
       }
+      break;
+    case mcp::Method::roots_list_changed:
+      // One that waits says as much as two.
+      if (supervisor_.ready()) break;
+      if (queued_roots_change_) outbox_.remove(*queued_roots_change_);
+      queued_roots_change_ = last_order_ + 1;
       break;
     case mcp::Method::progress:
       // About a request of the backend; without its link there is no such request any more.
@@ -190,13 +206,30 @@ void Session::refuse(std::string_view id, int code, std::string_view said) {
 }
 
 /// Whether what is enqueued now leaves at once.
-bool Session::can_send() const {
-  return supervisor_.ready();
-}
+bool Session::can_send() const { return supervisor_.ready(); }
 
 /// Whether one more message may wait. Text of any size fits into an empty box.
 bool Session::has_room() const {
   return outbox_.count() < settings_.queue_max && outbox_.cost_bytes() < settings_.queue_bytes;
+}
+
+/// Whether the request may be sent again after a loss (contract 5.3).
+bool Session::may_replay(const Request& request, const Message& message) const {
+  if (!reads_mcp()) return false;
+  switch (settings_.replay) {
+    case Replay::never: return false;
+    case Replay::always: return true;
+    case Replay::safe: break;
+  }
+  if (request.method == mcp::Method::tools_call)
+    return lists(request.modern()).may_repeat(jsonrpc::unquote(message.name));
+  return mcp::is_read_only(request.method);
+}
+
+/// Requests that are never given up: a host that is refused `initialize` marks the server as
+/// failed, and one whose subscription fails or ends does not subscribe again.
+bool Session::waits_for_ever(const Request& request) const {
+  return request.method == mcp::Method::initialize || request.is_subscription();
 }
 
 void Session::enqueue(std::string text, std::string_view request_id, std::uint64_t order,
@@ -207,10 +240,9 @@ void Session::enqueue(std::string text, std::string_view request_id, std::uint64
     send(std::move(item));
     return;
   }
-  const bool waits_for_ever = request_id.empty() || settings_.queue_timeout == Duration::zero() ||
-                              supervisor_.ready() ||
-                              pending_.find(request_id)->method == mcp::Method::initialize;
-  if (!waits_for_ever) item.deadline = now_ + settings_.queue_timeout;
+  const bool is_limited = settings_.queue_timeout > Duration::zero() && !supervisor_.ready() &&
+                          (request_id.empty() || !waits_for_ever(*pending_.find(request_id)));
+  if (is_limited) item.deadline = now_ + settings_.queue_timeout;
   outbox_.push(order, std::move(item));
 }
 
@@ -225,7 +257,7 @@ void Session::send(Outbox::Item item) {
     Request* const request = pending_.find(item.request_id);
     SHIM_CHECK(request != nullptr);
     const bool keep =
-        request->method == mcp::Method::initialize ||
+        waits_for_ever(*request) ||
         ((changes_the_session(request->method) || (request->replayable && !request->replayed)) &&
          pending_.kept_bytes() + item.text.size() <= settings_.queue_bytes);
     pending_.sent(*request, epoch(), keep ? item.text : std::string());

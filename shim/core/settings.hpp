@@ -13,6 +13,7 @@ namespace shim {
 enum class Replay : std::uint8_t { safe, never, always };
 enum class ToolErrors : std::uint8_t { result, error };
 enum class Protocol : std::uint8_t { automatic, mcp, jsonrpc };
+enum class Offline : std::uint8_t { cache, wait };
 
 /// What the core needs to know of the options (contract 2), with their defaults.
 struct Settings {
@@ -32,6 +33,10 @@ struct Settings {
   Replay replay = Replay::safe;
   ToolErrors tool_errors = ToolErrors::result;
   Protocol protocol = Protocol::automatic;
+  Offline offline = Offline::cache;
+  Duration init_grace = std::chrono::milliseconds(2500);
+  Duration init_timeout = std::chrono::seconds(15);
+  std::string shim_version;  ///< for the server info of an answer of our own
 };
 
 }  // namespace shim

@@ -108,13 +108,9 @@ void Supervisor::log_failure(const Loss& loss, bool was_ready, Duration delay, A
   out.emplace_back(action::Log{show ? LogLevel::warn : LogLevel::debug, std::move(text)});
 }
 
-void Supervisor::wanted(TimePoint now) {
-  schedule(now, not_before_.value_or(now));
-}
+void Supervisor::wanted(TimePoint now) { schedule(now, not_before_.value_or(now)); }
 
-void Supervisor::demanded(TimePoint now) {
-  schedule(now, now);
-}
+void Supervisor::demanded(TimePoint now) { schedule(now, now); }
 
 void Supervisor::schedule(TimePoint now, TimePoint earliest) {
   if (phase_ != Phase::waiting) return;

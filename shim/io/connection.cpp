@@ -17,9 +17,7 @@ namespace shim {
 namespace {
 
 /// The ping that we send carries this and the epoch, so that an unasked-for pong proves nothing.
-std::string ping_payload(Epoch epoch) {
-  return "mcp-ws-shim " + std::to_string(epoch);
-}
+std::string ping_payload(Epoch epoch) { return "mcp-ws-shim " + std::to_string(epoch); }
 
 /// Seconds of a Retry-After header (RFC 9110 § 10.2.3: a number or a date), between 0 and 60.
 std::optional<Duration> parse_retry_after(const char* text) {
@@ -123,9 +121,7 @@ void Connection::ping() {
   flush();
 }
 
-void Connection::write(std::string text) {
-  outgoing_.push_back(std::move(text));
-}
+void Connection::write(std::string text) { outgoing_.push_back(std::move(text)); }
 
 void Connection::pause(bool paused) {
   if (wsi_ != nullptr && open_) lws_rx_flow_control(wsi_, paused ? 0 : 1);

@@ -19,22 +19,29 @@ namespace {
 constexpr unsigned descriptors_max = 64;
 constexpr unsigned receive_bytes = 64 << 10;
 
-/// The one callback of the one protocol; libwebsockets gives us no place for a closure.
+/// The one callback of the one protocol; libwebsockets gives us no place for a closure. Only
+/// reasons that are known to be about a connection of ours get to its handler: with many others
+/// `user` is something else.
 int on_lws(lws* connection, lws_callback_reasons reason, void* user, void* in, std::size_t length) {
   switch (reason) {
     case LWS_CALLBACK_RAW_RX_FILE:
       static_cast<Loop*>(lws_context_user(lws_get_context(connection)))->dispatch();
       return 0;
-    case LWS_CALLBACK_OPENSSL_PERFORM_SERVER_CERT_VERIFICATION: {
-      // Here `user` is OpenSSL's verification context instead of ours, and `length` its verdict.
-      auto* handler = static_cast<ConnectionHandler*>(lws_wsi_user(connection));
-      if (handler == nullptr) return 0;
-      return handler->on_connection(connection, reason, user, length);
-    }
-    default: break;
+    case LWS_CALLBACK_OPENSSL_PERFORM_SERVER_CERT_VERIFICATION:
+      in = user;  // OpenSSL's verification context; `length` is its verdict so far
+      break;
+    case LWS_CALLBACK_CLIENT_APPEND_HANDSHAKE_HEADER:
+    case LWS_CALLBACK_CLIENT_CONNECTION_ERROR:
+    case LWS_CALLBACK_CLIENT_ESTABLISHED:
+    case LWS_CALLBACK_CLIENT_RECEIVE:
+    case LWS_CALLBACK_CLIENT_RECEIVE_PONG:
+    case LWS_CALLBACK_CLIENT_WRITEABLE:
+    case LWS_CALLBACK_WS_PEER_INITIATED_CLOSE:
+    case LWS_CALLBACK_WSI_DESTROY: break;
+    default: return 0;
   }
-  if (user == nullptr) return 0;
-  return static_cast<ConnectionHandler*>(user)->on_connection(connection, reason, in, length);
+  auto* const handler = static_cast<ConnectionHandler*>(lws_wsi_user(connection));
+  return handler == nullptr ? 0 : handler->on_connection(connection, reason, in, length);
 }
 
 constexpr std::array<lws_protocols, 2> protocols{{
@@ -100,13 +107,9 @@ Loop::Loop(const Config& config)
   });
 }
 
-Loop::~Loop() {
-  lws_context_destroy(context_);
-}
+Loop::~Loop() { lws_context_destroy(context_); }
 
-void Loop::turn() {
-  lws_service(context_, 0);
-}
+void Loop::turn() { lws_service(context_, 0); }
 
 void Loop::watch(int fd, std::uint32_t events, Handler handler) {
   const bool known = handlers_.contains(fd);

@@ -56,7 +56,8 @@ Signals::Signals(Loop& loop, std::function<void(Event)> sink)
 }
 
 Signals::~Signals() {
-  for (const int number : handled) ::signal(number, SIG_DFL);
+  // Ignored, not SIG_DFL: one that comes while we end must not make the exit status its own.
+  for (const int number : handled) ::signal(number, SIG_IGN);
   loop_.unwatch(wake_.get());
   wake_fd = -1;
 }

@@ -65,9 +65,7 @@ Resolver::Resolver(Loop& loop) : loop_(loop), shared_(std::make_shared<Shared>()
   loop_.watch(shared_->wake.get(), EPOLLIN, [this](std::uint32_t) { on_wake(); });
 }
 
-Resolver::~Resolver() {
-  loop_.unwatch(shared_->wake.get());
-}
+Resolver::~Resolver() { loop_.unwatch(shared_->wake.get()); }
 
 void Resolver::lookup(const std::string& host, Done done) {
   host_ = host;

@@ -13,9 +13,7 @@ namespace {
 constexpr std::size_t read_bytes = std::size_t{64} << 10U;
 constexpr std::size_t segment_bytes = std::size_t{64} << 10U;
 
-bool is_transient(int error) {
-  return error == EAGAIN || error == EWOULDBLOCK || error == EINTR;
-}
+bool is_transient(int error) { return error == EAGAIN || error == EWOULDBLOCK || error == EINTR; }
 
 }  // namespace
 

@@ -34,7 +34,7 @@ Request request_of(mcp::Method method, bool modern = false) {
   Request request;
   request.id = "\"x\\u0041\"";
   request.method = method;
-  request.modern = modern;
+  if (modern) request.version = "2026-07-28";
   return request;
 }
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
@@ -168,6 +169,13 @@ class Driver {
   std::vector<action::PauseLink> link_pauses;
   std::vector<action::PauseHost> host_pauses;
   std::vector<action::Log> logs;
+
+  /// What is in the cache directory, by protocol version; stays as it is between two drivers if
+  /// copied from one to the other.
+  std::map<std::string, std::string> cache_files;
+  std::vector<std::string> cache_loads;
+  unsigned cache_stores = 0;
+
   unsigned finishes = 0;
   Duration patience{};  ///< of the Finish
 
@@ -284,6 +292,7 @@ class Driver {
       }
     }
     check_turn();
+    for (event::CacheLoaded& file : std::exchange(loaded_, {})) feed(std::move(file));
     if (host_reads && host_bytes > 0) feed(event::HostWritten{host_bytes});
     if (link_writes && link_bytes > 0) feed(event::LinkWritten{link_epoch, link_bytes});
   }
@@ -337,6 +346,14 @@ class Driver {
     host_new_.push_back(order.line);
   }
   void obey(action::PauseHost& order) { host_pauses.push_back(order); }
+  void obey(action::LoadCache& order) {
+    cache_loads.push_back(order.version);
+    loaded_.push_back({order.version, cache_files[order.version]});
+  }
+  void obey(action::StoreCache& order) {
+    cache_files[order.version] = order.text;
+    ++cache_stores;
+  }
   void obey(action::Log& order) { logs.push_back(order); }
   void obey(action::Finish& order) {
     ++finishes;
@@ -344,6 +361,7 @@ class Driver {
   }
 
   Actions actions_;
+  std::vector<event::CacheLoaded> loaded_;
   jsonrpc::Reader reader_;
   Epoch opened_epoch_ = 0;
   bool link_exists_ = false;

@@ -1,0 +1,176 @@
+// Answers given while the backend is away, and what they are made from (contract 6).
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "shim/core/session.hpp"
+
+namespace shim {
+
+/// Notes that a request which cannot be sent may be answered without the backend, after a grace in
+/// which it may come back.
+void Session::offer_offline(const Request& request) {
+  if (!uses_cache() || request.has_cursor) return;
+  switch (request.method) {
+    case mcp::Method::initialize:
+    case mcp::Method::discover: break;
+    case mcp::Method::listen:
+      if (!request.is_subscription() || request.acknowledged) return;
+      break;
+    default:
+      if (!list_kind(request.method)) return;
+  }
+  // Loads the cache while the grace runs.
+  static_cast<void>(cached(request.modern() ? request.version : legacy_.requested_version()));
+  // The grace runs from when the backend went away: four lists asked for one after the other must
+  // not wait four times. A host's patience with initialize began when it asked, at the latest.
+  TimePoint due = now_ - supervisor_.down_for(now_) + settings_.init_grace;
+  if (request.method == mcp::Method::initialize)
+    due = std::min(due, request.accepted + std::min(settings_.init_grace, settings_.init_timeout));
+  offline_.emplace(std::max(now_, due), request.id);
+}
+
+void Session::answer_offline_due() {
+  if (supervisor_.ready()) return;
+  while (!offline_.empty() && offline_.begin()->first <= now_) {
+    const std::string id = offline_.begin()->second;
+    const Request* const request = pending_.find(id);
+    if (request == nullptr || request->in_flight()) {
+      offline_.erase(offline_.begin());
+      continue;
+    }
+    const std::string version = request->modern() ? request->version : legacy_.requested_version();
+    if (!cached(version).loaded) return;  // CacheLoaded brings us back
+    offline_.erase(offline_.begin());
+    if (request->is_subscription()) {
+      acknowledge_offline(id);
+    } else if (const auto result = offline_result(*request)) {
+      answer_offline(*request, *result);
+    } else if (request->method == mcp::Method::initialize) {
+      offline_.emplace(request->accepted + settings_.init_timeout, id);
+    } else if (request->method == mcp::Method::discover) {
+      // The host takes this for a server of the legacy era and goes on with initialize.
+      const Request settled = pending_.remove(id);
+      outbox_.remove(settled.order);
+      write_host(jsonrpc::error_answer(settled.id, jsonrpc::method_not_found, "Method not found"));
+    }
+  }
+}
+
+/// A host that waits for the acknowledgement of its subscription waits with everything else. The
+/// subscription is live as far as it is concerned; the real acknowledgement will stay here, and
+/// what has changed by then will be announced.
+void Session::acknowledge_offline(const std::string& id) {
+  Request* const request = pending_.find(id);
+  if (std::exchange(request->acknowledged, true)) return;
+  const auto filter =
+      nlohmann::json::parse(outbox_.text_of(request->order), nullptr, false)
+          .value(nlohmann::json::json_pointer("/params/notifications"), nlohmann::json::object());
+  write_host(jsonrpc::notification("notifications/subscriptions/acknowledged",
+                                   R"({"notifications":)" + filter.dump() +
+                                       R"(,"_meta":{"io.modelcontextprotocol/subscriptionId":)" +
+                                       id + "}}"));
+}
+
+/// The result to give without the backend, if there is one.
+std::optional<std::string> Session::offline_result(const Request& request) {
+  const CacheEntry& entry =
+      cached(request.modern() ? request.version : legacy_.requested_version()).entry;
+  if (const auto kind = list_kind(request.method)) {
+    if (const std::string* const last = lists(request.modern()).last(*kind)) return *last;
+    if (const std::string* const known = entry.find(list_method(*kind))) return *known;
+    if (minimal_given_ && !request.modern()) return empty_list(*kind);
+    return std::nullopt;
+  }
+  if (request.method == mcp::Method::discover) {
+    const std::string* const known = entry.find("server/discover");
+    return known == nullptr ? std::nullopt : std::optional(*known);
+  }
+  const std::string* const known = entry.find("initialize");
+  if (known != nullptr && InitializeFacts::read(*known)) return *known;
+  if (now_ < request.accepted + settings_.init_timeout) return std::nullopt;
+  minimal_given_ = true;
+  return minimal_initialize_result(jsonrpc::quote(legacy_.requested_version()),
+                                   settings_.shim_version);
+}
+
+void Session::answer_offline(const Request& request, const std::string& result) {
+  const Request settled = pending_.remove(std::string(request.id));
+  outbox_.remove(settled.order);
+  if (const auto kind = list_kind(settled.method)) {
+    show_list(settled, *kind, result, 0);
+  } else if (settled.method == mcp::Method::initialize) {
+    legacy_.established(*InitializeFacts::read(result));
+    log(LogLevel::info, minimal_given_
+                            ? "initialize answered without the backend, which was never seen yet"
+                            : "initialize answered from the cache: the backend is away");
+  }
+  write_host(jsonrpc::result_answer(settled.id, result));
+}
+
+/// The host is given this result of its list request, which came over this link, or from the cache.
+void Session::show_list(const Request& request, ListKind kind, std::string_view result,
+                        Epoch from) {
+  Lists& shown = lists(request.modern());
+  shown.shown(kind, result, !request.has_cursor, from);
+  if (kind == ListKind::tools) shown.learn_tools(result, !request.has_cursor);
+}
+
+/// What is cached for a version; asks for the file when the version is first seen.
+Session::Cached& Session::cached(const std::string& version) {
+  constexpr std::size_t versions_max = 8;
+  const auto [position, is_new] = cache_.try_emplace(version);
+  Cached& cached = position->second;
+  if (is_new) {
+    // The version is part of a file name. A host that asks for many gets no cache for the rest.
+    const bool plain = version.find_first_not_of(
+                           "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-.") ==
+                       std::string::npos;
+    cached.usable =
+        plain && !version.empty() && version.size() <= 32 && cache_.size() <= versions_max;
+    cached.loaded = !cached.usable;
+    if (cached.usable) out_->emplace_back(action::LoadCache{version});
+  }
+  if (!cached.text.empty()) {
+    const std::string text = std::exchange(cached.text, {});
+    if (auto entry = CacheEntry::parse(text, settings_.endpoints.front(), version)) {
+      cached.entry.fill_from(std::move(*entry));
+    } else {
+      log(LogLevel::warn, "the cache file is corrupt or not ours; it will be replaced");
+    }
+  }
+  return cached;
+}
+
+void Session::handle(event::CacheLoaded& event) {
+  const auto known = cache_.find(event.version);
+  if (known == cache_.end() || known->second.loaded) return;
+  known->second.loaded = true;
+  known->second.text = std::move(event.text);
+  if (std::exchange(known->second.unsaved, false)) save(event.version, cached(event.version));
+  answer_offline_due();
+}
+
+/// Keeps a real result for hosts to come.
+void Session::remember(const std::string& version, std::string_view method,
+                       std::string_view result) {
+  if (!uses_cache() || !result.starts_with('{')) return;
+  Cached& known = cached(version);
+  if (!known.usable || !known.entry.put(method, result)) return;
+  if (known.loaded) {
+    save(version, known);
+  } else {
+    known.unsaved = true;
+  }
+}
+
+void Session::save(const std::string& version, Cached& known) {
+  if (auto text = known.entry.serialise(settings_.endpoints.front(), version)) {
+    out_->emplace_back(action::StoreCache{version, std::move(*text)});
+  } else {
+    log(LogLevel::warn, "the lists of this backend are too large to be cached");
+  }
+}
+
+}  // namespace shim

@@ -1,0 +1,114 @@
+#include "shim/io/cache.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstdint>
+#include <cstdio>
+#include <cstring>
+#include <filesystem>
+#include <system_error>
+#include <utility>
+
+#include "common/text.hpp"
+#include "shim/core/cache_entry.hpp"
+#include "shim/io/descriptor.hpp"
+
+namespace shim {
+namespace {
+
+/// FNV-1a: tells URLs apart in file names. The file names its URL, so a collision does no harm.
+std::uint64_t hash(std::string_view text) {
+  std::uint64_t value = 0xcbf29ce484222325U;
+  for (const char c : text) {
+    value ^= static_cast<unsigned char>(c);
+    value *= 0x100000001b3U;
+  }
+  return value;
+}
+
+std::string failure(const std::string& what) { return what + ": " + std::strerror(errno); }
+
+bool write_all(int fd, std::string_view text) {
+  while (!text.empty()) {
+    const ssize_t count = ::write(fd, text.data(), text.size());
+    if (count < 0 && errno == EINTR) continue;
+    if (count <= 0) return false;
+    text.remove_prefix(static_cast<std::size_t>(count));
+  }
+  return true;
+}
+
+}  // namespace
+
+Cache::Cache(std::string directory, std::string_view url) : directory_(std::move(directory)) {
+  std::array<char, 17> digits{};
+  std::snprintf(digits.data(), digits.size(), "%016llx",
+                static_cast<unsigned long long>(hash(url)));
+  stem_ = digits.data();
+}
+
+std::string Cache::path(const std::string& version) const {
+  return directory_ + "/" + stem_ + "-" + version + ".json";
+}
+
+std::string Cache::load(const std::string& version) const {
+  if (directory_.empty()) return {};
+  // Without O_NONBLOCK a FIFO would hang us.
+  const Descriptor file(
+      ::open(path(version).c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+  struct stat info {};
+  if (!file || ::fstat(file.get(), &info) != 0 || !S_ISREG(info.st_mode) ||
+      info.st_uid != ::geteuid() || info.st_size <= 0 ||
+      static_cast<std::size_t>(info.st_size) > CacheEntry::file_bytes_max)
+    return {};
+  std::string text(static_cast<std::size_t>(info.st_size), '\0');
+  std::size_t done = 0;
+  while (done < text.size()) {
+    const ssize_t count = ::read(file.get(), text.data() + done, text.size() - done);
+    if (count < 0 && errno == EINTR) continue;
+    if (count <= 0) return {};
+    done += static_cast<std::size_t>(count);
+  }
+  return text;
+}
+
+std::string Cache::store(const std::string& version, std::string_view text) {
+  if (directory_.empty()) return {};
+  std::string error = prepare_directory();
+  if (error.empty()) error = write_file(version, text);
+  const bool is_first = !error.empty() && !std::exchange(failed_, !error.empty());
+  return is_first ? printable(error) : std::string();
+}
+
+std::string Cache::prepare_directory() const {
+  const std::filesystem::path directory(directory_);
+  std::error_code error;
+  std::filesystem::create_directories(directory.parent_path(), error);
+  if (::mkdir(directory_.c_str(), 0700) != 0 && errno != EEXIST) return failure(directory_);
+  struct stat info {};
+  if (::stat(directory_.c_str(), &info) != 0) return failure(directory_);
+  if (!S_ISDIR(info.st_mode) || info.st_uid != ::geteuid() || (info.st_mode & 022U) != 0)
+    return directory_ + " is no directory of this user's that only this user can write to";
+  return {};
+}
+
+std::string Cache::write_file(const std::string& version, std::string_view text) const {
+  const std::string final_path = path(version);
+  const std::string temporary = final_path + "." + std::to_string(::getpid()) + ".tmp";
+  ::unlink(temporary.c_str());  // of a process with our pid that died over it
+  const Descriptor file(
+      ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
+  if (!file) return failure(temporary);
+  if (!write_all(file.get(), text) || ::rename(temporary.c_str(), final_path.c_str()) != 0) {
+    const std::string error = failure(temporary);
+    ::unlink(temporary.c_str());
+    return error;
+  }
+  return {};
+}
+
+}  // namespace shim

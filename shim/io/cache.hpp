@@ -1,0 +1,35 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace shim {
+
+/// The directory in which what backends answered is kept (contract 6): one file per URL and
+/// protocol version, for this user only. Knows nothing of what is in the files.
+///
+/// Several shims may use it at once: files appear by rename, so that a reader sees a whole one. A
+/// file that is a link, a device, someone else's or too large is not read.
+class Cache {
+ public:
+  /// `directory`: made when first needed; empty switches everything off. `url`: without secrets.
+  Cache(std::string directory, std::string_view url);
+
+  /// The file's text, or an empty one if there is none to be had. `version` must be fit for a file
+  /// name.
+  [[nodiscard]] std::string load(const std::string& version) const;
+
+  /// Replaces the file. Returns an error text the first time it fails, else an empty one.
+  [[nodiscard]] std::string store(const std::string& version, std::string_view text);
+
+ private:
+  [[nodiscard]] std::string path(const std::string& version) const;
+  [[nodiscard]] std::string prepare_directory() const;
+  [[nodiscard]] std::string write_file(const std::string& version, std::string_view text) const;
+
+  std::string directory_;
+  std::string stem_;
+  bool failed_ = false;
+};
+
+}  // namespace shim
