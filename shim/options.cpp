@@ -1,7 +1,5 @@
 #include "shim/options.hpp"
 
-#include <unistd.h>
-
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <array>
@@ -14,6 +12,7 @@
 
 #include "common/text.hpp"
 #include "common/units.hpp"
+#include "shim/io/tls.hpp"
 #include "shim/version.hpp"
 
 namespace shim {
@@ -178,9 +177,8 @@ void add_connection_flags(Flags& flags, Options& options) {
             [&options](const std::string& text) { return parse_subprotocol(text, options); });
   flags.add("--ca-file", "PATH", "PEM certificates to trust instead of the system's (wss://)",
             [&options](const std::string& text) -> std::string {
-              if (::access(text.c_str(), R_OK) != 0) return "cannot read " + printable(text);
               options.ca_file = text;
-              return {};
+              return check_ca_file(text);
             });
   Settings& core = options.core;
   flags.duration("--connect-timeout", core.connect_timeout, 10ms, 1h,

@@ -130,7 +130,7 @@ TEST_CASE("large: an upload that is cut off leaves nothing of itself on the next
     host.expect_log("ready: ");
     host.send(R"({"jsonrpc":"2.0","id":1,"method":"x","params":")" +
               std::string(20 * megabyte, 'x') + "\"}");
-    host.linger(100ms);
+    host.flush(moving);
     CHECK(first.receive_frame().opcode == Opcode::text);
   }
   host.expect("the line is taken all the same, and settled",

@@ -134,6 +134,16 @@ void Backend::request(Epoch connection, std::string_view text, const Json& messa
   if (world_.chance(faults.ask_host)) ask_host(connection);
 }
 
+std::string Backend::tools() const {
+  std::string list = R"([{"name":"add","inputSchema":{"type":"object"}},)"
+                     R"({"name":"look","inputSchema":{"type":"object"},)"
+                     R"("annotations":{"readOnlyHint":true}})";
+  for (unsigned i = 0; i < catalog_; ++i) {
+    list += R"(,{"name":"more)" + std::to_string(i) + R"(","inputSchema":{"type":"object"}})";
+  }
+  return list + "]";
+}
+
 std::string Backend::answer_to(Connection& connection, std::string_view text, const Json& message) {
   const std::string method = string_at(message, "method");
   const std::string_view id = raw_member(text, "id");
@@ -153,11 +163,7 @@ std::string Backend::answer_to(Connection& connection, std::string_view text, co
     return result_of(id, R"("content":[{"type":"text","text":"done"}],)", seq);
   }
   if (method == "logging/setLevel") connection.level = string_at(message["params"], "level");
-  if (method == "tools/list") {
-    return result_of(id, R"("tools":[{"name":"add","inputSchema":{"type":"object"}},)"
-                         R"({"name":"look","inputSchema":{"type":"object"},)"
-                         R"("annotations":{"readOnlyHint":true}}],)", seq);
-  }
+  if (method == "tools/list") return result_of(id, R"("tools":)" + tools() + ",", seq);
   return result_of(id, "", seq);
 }
 

@@ -29,6 +29,10 @@ class Backend {
   /// Gives way to another version, or comes back to its own.
   void set_version(std::string version) { version_ = std::move(version); }
   [[nodiscard]] const std::string& version() const { return version_; }
+  /// From now on it lists one tool more, or the first ones again.
+  void change_tools() { catalog_ = (catalog_ + 1) % 3; }
+  /// The raw `tools` member of its answer to tools/list.
+  [[nodiscard]] std::string tools() const;
   /// Whether some request on a connection that lives will never be answered.
   [[nodiscard]] bool has_swallowed() const;
 
@@ -84,6 +88,7 @@ class Backend {
   World& world_;
   bool up_ = true;
   std::string version_ = "2025-06-18";
+  unsigned catalog_ = 0;
   std::map<Epoch, Connection> connections_;
   std::uint64_t last_tag_ = 0;
   std::string held_method_;

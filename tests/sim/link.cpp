@@ -107,7 +107,7 @@ void Link::forget() {
   down_.clear();
   up_.clear();
   unwritten_.clear();
-  head_taken_ = kernel_bytes_ = 0;
+  head_taken_ = kernel_bytes_ = unwritten_bytes_ = 0;
   last_down_ = last_up_ = TimePoint();
   reschedule();
 }
@@ -225,6 +225,7 @@ void Link::deliver_down() {
 
 void Link::write(Epoch epoch, std::string text) {
   if (epoch != epoch_ || (stage_ != Stage::open && stage_ != Stage::broken)) return;
+  unwritten_bytes_ += text.size();
   unwritten_.push_back(std::move(text));
   schedule_take();
 }
@@ -250,6 +251,7 @@ void Link::take() {
   const std::size_t bytes = std::min(room, head.size() - head_taken_);
   head_taken_ += bytes;
   kernel_bytes_ += bytes;
+  unwritten_bytes_ -= bytes;
   if (head_taken_ == head.size()) {
     last_up_ = std::max(last_up_, world_.now() + delay());
     if (stage_ == Stage::open) up_.push_back({std::move(head), last_up_});

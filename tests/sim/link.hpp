@@ -44,6 +44,8 @@ class Link {
   void heal();
   /// Whether there is a connection on which nothing comes.
   [[nodiscard]] bool is_stuck() const { return stage_ == Stage::open && !flows(); }
+  /// What was handed to the adapter and not yet confirmed with LinkWritten.
+  [[nodiscard]] std::size_t unwritten_bytes() const { return unwritten_bytes_; }
   [[nodiscard]] bool is_open() const { return stage_ == Stage::open; }
   [[nodiscard]] std::uint64_t attempts() const { return attempts_; }
   [[nodiscard]] TimePoint last_attempt() const { return last_attempt_; }
@@ -88,6 +90,7 @@ class Link {
   std::deque<Up> up_;                ///< in the kernel or on its way
   std::deque<std::string> unwritten_;
   std::size_t head_taken_ = 0;       ///< bytes of unwritten_.front() that the kernel has
+  std::size_t unwritten_bytes_ = 0;
   std::size_t kernel_bytes_ = 0;
   bool down_scheduled_ = false, up_scheduled_ = false, take_scheduled_ = false;
   std::uint64_t generation_ = 0;     ///< what was scheduled under another one is void

@@ -17,6 +17,8 @@ void Model::turn_begins(TimePoint now, Phase phase) {
   ++turn_;
   now_ = now;
   phase_before_ = phase;
+  open_before_ = open_.size() + asked_open_;
+  fresh_in_turn_.clear();
   lost_in_turn_ = 0;
   asked_in_turn_ = false;
   due_.clear();
@@ -69,12 +71,18 @@ void Model::judge_loss() {
 
 /// Contract 5.0: nobody waits for the backend longer than the queue timeout.
 void Model::judge_waiting(const CoreView& core) {
-  if (settings_.queue_timeout == Duration::zero()) return;
   if (open_.size() > 200 && turn_ % 64 != 0) return;  // it costs a look at every request
   for (const auto& [id, seq] : open_) {
     const Ask& ask = asks_.at(seq);
-    if (reads_mcp() && ask.method == "initialize") continue;
     const TimePoint since = std::max(ask.asked, not_ready_since_);
+    if (reads_mcp() && ask.method == "initialize") {
+      const Duration longest = settings_.init_timeout + disk_delay_ + timer_lag_;
+      if (settings_.offline == shim::Offline::cache && now_ > since + longest) {
+        fail("initialize waits longer than its timeout");
+      }
+      continue;
+    }
+    if (settings_.queue_timeout == Duration::zero()) continue;
     if (now_ < since + settings_.queue_timeout) {
       if (core.deadline && *core.deadline > since + settings_.queue_timeout) {
         fail("no deadline is armed for the queue timeout of " + ask.text);
@@ -96,17 +104,28 @@ void Model::judge_wish(const CoreView& core) {
   if (!core.deadline || *core.deadline > latest) fail("a request does not bring the next attempt on");
 }
 
+/// Contract 12.
 void Model::judge_bounds(const CoreView& core) {
   constexpr std::size_t overhead = 256;
-  // What waits, what was taken back from a lost link, and one message that always fits.
-  const std::size_t most = 2 * settings_.queue_bytes + largest_message_ + overhead * 2 +
-                           overhead * std::max(core.pending, settings_.queue_max);
+  const std::size_t limit = settings_.queue_bytes;
+  const std::size_t message = 2 * largest_message_ + 2 * overhead;
+  // What waits, and what was taken back from a lost link.
+  const std::size_t most = 2 * limit + message + overhead * core.pending;
   if (core.outbox_cost_bytes > most) {
     fail("the outbox holds " + shim::format_size(core.outbox_cost_bytes) + ", more than " +
          shim::format_size(most));
   }
-  const std::size_t owed = settings_.queue_bytes + 2 * largest_message_ + 65536 +
-                           2048 * (asks_.size() - open_.size() + asked_.size());
+  // While ready the host is not read beyond the limit, so nothing comes on top of what was there.
+  if (phase_before_ == Phase::ready && core.phase == Phase::ready &&
+      core.unsent_bytes > std::max(unsent_before_, limit + message)) {
+    fail(shim::format_size(core.unsent_bytes) + " wait for the backend, though the limit is " +
+         shim::format_size(limit));
+  }
+  unsent_before_ = core.unsent_bytes;
+  // While the host does not read, neither side is read: only what is open can still be settled.
+  open_peak_ = unread_before_ > limit ? std::max(open_peak_, open_before_) : open_before_;
+  unread_before_ = core.unread_by_host_bytes;
+  const std::size_t owed = limit + message + 1024 + 2048 * open_peak_;
   if (core.unread_by_host_bytes > owed) {
     fail(shim::format_size(core.unread_by_host_bytes) + " wait for the host, more than " +
          shim::format_size(owed));

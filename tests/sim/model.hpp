@@ -31,6 +31,7 @@ struct CoreView {
   std::optional<TimePoint> deadline;
   bool deadlines_done = false;  ///< on_deadline() was called in this turn
   std::size_t outbox_cost_bytes = 0;
+  std::size_t unsent_bytes = 0;  ///< the outbox, and WriteLink not yet confirmed with LinkWritten
   std::size_t pending = 0;
   std::size_t unread_by_host_bytes = 0;  ///< WriteHost not yet confirmed with HostWritten
 };
@@ -53,9 +54,19 @@ struct Ask {
 
 class Model {
  public:
-  /// `timer_lag`: how late the core may be told of a deadline.
-  Model(const shim::Settings& settings, Duration timer_lag)
-      : settings_(settings), timer_lag_(timer_lag) {}
+  /// `timer_lag`: how late the core may be told of a deadline; `disk_delay`: how long the cache may
+  /// take to be read.
+  Model(const shim::Settings& settings, Duration timer_lag, Duration disk_delay)
+      : settings_(settings), timer_lag_(timer_lag), disk_delay_(disk_delay) {}
+
+  /// A core has been made: it knows of no attempt, and of no backend since now.
+  void core_starts(TimePoint now) {
+    last_attempt_.reset();
+    lost_at_.reset();
+    not_ready_since_ = now;
+  }
+  /// What an earlier process has left on the disk.
+  void knows_file(std::string_view text);
 
   void turn_begins(TimePoint now, shim::Phase phase);
   void turn_ends(const CoreView& core);
@@ -66,10 +77,8 @@ class Model {
   void link_opened(Epoch epoch);
   void link_lost(Epoch epoch, std::optional<Duration> retry_after = {});
   void link_message(Epoch epoch, std::string_view text);
-  void core_replaced() {
-    replaced_in_turn_ = turn_;
-    last_attempt_.reset();  // a new core knows of none
-  }
+  void hangup() { retry_after_ = Duration(0); }
+  void core_replaced() { replaced_in_turn_ = turn_; }
 
   // Orders the core gives in this turn.
   void open_link(Epoch epoch);
@@ -96,6 +105,9 @@ class Model {
   [[nodiscard]] bool has_failed() const { return !failure_.empty(); }
   [[nodiscard]] const std::string& failure() const { return failure_; }
   void fail(const std::string& what);
+  /// With a link that has been ready for a while: the host has been told if it holds another list
+  /// of tools than this one (raw JSON).
+  void judge_told(std::string_view tools);
 
  private:
   /// Something the core owes the host in this very turn.
@@ -114,12 +126,13 @@ class Model {
   };
   /// What has been seen on the present link.
   struct Watch {
-    enum class Stage : std::uint8_t { before, initialize, restore, traffic };
+    enum class Stage : std::uint8_t { before, initialize, refused, restore, traffic };
     Stage stage = Stage::before;
     std::string own_id;
     std::vector<std::pair<std::string, std::string>> to_restore;  ///< method and raw params
     std::uint64_t last_seq = 0;
     std::set<std::string> own_ids;
+    std::map<std::string, std::string> own_lists;  ///< raw id to method
   };
   /// What the host and a backend have agreed on.
   struct Legacy {
@@ -128,6 +141,10 @@ class Model {
     bool initialized = false;
     std::string level_params;
     std::map<std::string, std::string> subscriptions;
+    bool minimal = false;  ///< the host was given a result that no backend stands behind
+    std::map<std::string, Json> shown;    ///< list method to the result the host saw last
+    std::set<std::string> told;           ///< list_changed methods since then
+    bool odd = false;      ///< the initialize result is one that nlohmann cannot read
   };
 
   // model_host.cpp
@@ -144,17 +161,26 @@ class Model {
   void learn(const Ask& ask, const Json& message);
   [[nodiscard]] bool meet_due(const std::string& id, int code);
   void close(Ask& ask);
+  void close_asked(Asked& asked);
 
   // model_link.cpp
   void link_request(Epoch epoch, const std::string& text, const Json& message);
   void link_notification(Epoch epoch, const std::string& text, const Json& message);
   [[nodiscard]] bool is_own(const std::string& text, const Json& message);
   void judge_initialize_again(const std::string& text, const Json& message);
-  void expect_restore();
+  void expect_restore(const Json& answer);
   [[nodiscard]] bool take_restore(const std::string& method, std::string_view params);
   void in_order(std::uint64_t seq);
   void traffic_may_flow(const std::string& text);
   [[nodiscard]] bool may_be_sent_again(const Ask& ask) const;
+
+  // model_lists.cpp: lists, and answers without a backend (contract 5.1 and 6).
+  void came(std::string_view element, const Json& message);
+  [[nodiscard]] bool may_be_offline(const Ask& ask) const;
+  void judge_offline_answer(const Ask& ask, const Json& message);
+  void shown_list(const Ask& ask, const Json& message);
+  [[nodiscard]] bool judge_list_changed(const std::string& line, const std::string& method);
+  [[nodiscard]] bool take_own_list(const std::string& id, const std::string& method);
 
   // model.cpp
   void judge_loss();
@@ -166,6 +192,7 @@ class Model {
 
   const shim::Settings& settings_;
   Duration timer_lag_;
+  Duration disk_delay_;
   TimePoint now_;
   std::uint64_t turn_ = 0;
   shim::Phase phase_before_ = shim::Phase::waiting;  ///< at the start of the turn
@@ -197,11 +224,18 @@ class Model {
   Watch watch_;
   Watch watch_before_;  ///< like legacy_before_
   std::set<std::string> came_in_turn_;  ///< what the backend sent, as it may be passed on
+  std::map<std::string, Json> fresh_in_turn_;  ///< list method to the result the shim has asked for
+  std::set<std::string> real_results_;  ///< every result that a backend ever gave, normalised
 
   std::map<std::string, Asked> asked_;  ///< raw id towards the host
   std::map<std::uint64_t, std::uint64_t> executions_;
   std::map<std::uint64_t, std::uint64_t> calls_;  ///< call number to seq
   std::size_t largest_message_ = 0;
+  std::size_t asked_open_ = 0;          ///< requests of the backend that the host may answer
+  std::size_t open_before_ = 0;         ///< what may be settled or cancelled in this turn
+  std::size_t open_peak_ = 0;           ///< likewise, since the host has last kept up
+  std::size_t unread_before_ = 0;
+  std::size_t unsent_before_ = 0;
 };
 
 }  // namespace sim

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 #include "common/jsonrpc.hpp"
 #include "tests/sim/model.hpp"
@@ -81,7 +82,7 @@ void Model::host_element(std::string_view text, const Json& message) {
     if (!sound) due_.push_back({"null", true, shim::jsonrpc::invalid_request, true});
     const auto asked = asked_.find(id);
     if (sound && asked != asked_.end() && message.contains("result") != message.contains("error")) {
-      asked->second.open = false;
+      close_asked(asked->second);
     }
     return;
   }
@@ -152,8 +153,15 @@ void Model::host_notification(std::string_view text, const Json& message) {
 void Model::skipped_line(std::string_view text) {
   const Json message = parse(text);
   const std::string id(raw_member(text, "id"));
+  if (const auto asked = asked_.find(id); asked != asked_.end() && !message.contains("method")) {
+    close_asked(asked->second);  // the backend is told that its answer cannot come
+  }
   const bool usable = !id.empty() && !open_.contains(id) && message.contains("method");
   due_.push_back({usable ? id : "null", false, 31005, !message.contains("method")});
+}
+
+void Model::close_asked(Asked& asked) {
+  if (std::exchange(asked.open, false)) --asked_open_;
 }
 
 void Model::close(Ask& ask) {
@@ -215,6 +223,9 @@ void Model::settle(Ask& ask, const std::string& line, const Json& message) {
   const Json data = own_data(message);
   if (data.is_object() && string_at(data, "source") == "mcp-ws-shim") {
     judge_own_answer(ask, message, data);
+  } else if (may_be_offline(ask) && !came_in_turn_.contains(line)) {
+    judge_offline_answer(ask, message);
+    if (message.contains("result")) learn(ask, message);
   } else if (error_code(message) == shim::jsonrpc::internal_error && replaced_in_turn_ == turn_) {
     // The core has failed a check and told everybody.
   } else {
@@ -280,8 +291,10 @@ void Model::judge_backend_answer(const Ask& ask, const std::string& line, const 
 /// What a new link will have to be told.
 void Model::learn(const Ask& ask, const Json& message) {
   if (!reads_mcp()) return;
+  shown_list(ask, message);
   if (ask.method == "initialize" && ask.seq == legacy_.greeting_seq) {
     legacy_.version = message["result"].value("protocolVersion", Json()).dump();
+    legacy_.odd = message["result"].contains("cut");
   } else if (ask.method == "logging/setLevel") {
     legacy_.level_params = ask.params;
   } else if (ask.method == "resources/subscribe") {
@@ -298,6 +311,7 @@ void Model::host_asked(const std::string& line, const Json& message) {
   if (asked_.contains(id)) fail("an id towards the host was used twice: " + id);
   if (live_ == 0) fail("a request of a backend that is gone: " + line);
   if (!came_in_turn_.contains(with_id(line, "null"))) fail("a request that no backend sent: " + line);
+  ++asked_open_;
   asked_[id] = {.epoch = live_, .tag = number_at(message, "params", "tag"), .open = true};
 }
 
@@ -306,7 +320,7 @@ void Model::host_told(const std::string& line, const Json& message) {
   if (method == "notifications/cancelled") {
     const auto asked = asked_.find(std::string(raw_member(line, "params", "requestId")));
     if (asked != asked_.end() && asked->second.open) {
-      asked->second.open = false;
+      close_asked(asked->second);
     } else if (mcp_known_) {
       fail("cancels what the host was not asked: " + line);
     }
@@ -318,6 +332,7 @@ void Model::host_told(const std::string& line, const Json& message) {
         open_, [&](const auto& open) { return asks_.at(open.second).token == token; });
     if (!wanted) fail("progress for a token that is not pending: " + line);
   }
+  if (judge_list_changed(line, method)) return;
   if (!came_in_turn_.contains(line)) fail("a notification that no backend sent: " + line);
 }
 

@@ -17,13 +17,6 @@ constexpr std::array<std::string_view, 11> read_only{
     "resources/read",       "completion/complete", "server/discover", "logging/setLevel",
     "resources/subscribe",  "resources/unsubscribe", "resources/templates/list"};
 
-std::string flat(std::string_view text) {
-  std::string out(text);
-  std::ranges::replace(out, '\n', ' ');
-  std::ranges::replace(out, '\r', ' ');
-  return out;
-}
-
 /// Contract 4.2, for any number of failures. A tenth is what the cap may be exceeded by when only a
 /// person can mend it.
 Duration longest_delay(const shim::BackoffPolicy& backoff, Duration retry_after) {
@@ -52,6 +45,7 @@ void Model::open_link(Epoch epoch) {
   if (lost_at_ && now_ - *lost_at_ > longest_delay(backoff, retry_after_) + timer_lag_) {
     fail("an attempt comes later than the cap allows");
   }
+  if (lost_at_ && now_ < *lost_at_ + retry_after_) fail("does not wait as Retry-After asked");
   last_attempt_ = now_;
   last_epoch_ = live_ = epoch;
   live_open_ = false;
@@ -83,16 +77,6 @@ void Model::link_message(Epoch epoch, std::string_view text) {
   if (epoch != live_) return;
   largest_message_ = std::max(largest_message_, text.size());
   const Json value = parse(text);
-  const auto came = [this](std::string_view element, const Json& message) {
-    came_in_turn_.insert(flat(element));
-    if (!message.is_object()) return;
-    if (message.contains("method")) came_in_turn_.insert(flat(with_id(element, "null")));
-    const bool answer = message.contains("result") && !message.contains("method");
-    if (answer && watch_.stage == Watch::Stage::initialize &&
-        raw_member(element, "id") == watch_.own_id) {
-      expect_restore();
-    }
-  };
   if (value.is_array()) {
     for (const std::string_view element : elements(text)) came(element, parse(element));
   } else {
@@ -170,6 +154,8 @@ bool Model::is_own(const std::string& text, const Json& message) {
   if (open_.contains(id) || !watch_.own_ids.insert(id).second) fail("uses a taken id: " + text);
   if (method == "initialize" && watch_.stage == Watch::Stage::before) {
     judge_initialize_again(text, message);
+  } else if (take_own_list(id, method)) {
+    // To be compared with what the host was shown.
   } else if (!take_restore(method, raw_member(text, "params"))) {
     fail("sent a request that nobody wants: " + text);
   }
@@ -190,7 +176,11 @@ void Model::judge_initialize_again(const std::string& text, const Json& message)
 }
 
 /// The backend has been initialized again: all that the host has told the one before is to follow.
-void Model::expect_restore() {
+void Model::expect_restore(const Json& answer) {
+  if (answer["result"].value("protocolVersion", Json()) != parse(legacy_.version)) {
+    watch_.stage = Watch::Stage::refused;
+    return;
+  }
   watch_.stage = Watch::Stage::restore;
   if (legacy_.initialized) watch_.to_restore.emplace_back("notifications/initialized", "");
   if (!legacy_.level_params.empty()) {
@@ -219,6 +209,7 @@ void Model::traffic_may_flow(const std::string& text) {
   if (watch_.stage == Stage::before && !legacy_.version.empty()) {
     fail("sent before the session was resumed: " + text);
   }
+  if (watch_.stage == Stage::refused) fail("sent to a backend of another version: " + text);
   if (watch_.stage == Stage::initialize) {
     fail("sent before initialize was answered again: " + text);
   }

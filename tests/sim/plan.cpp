@@ -46,6 +46,15 @@ void draw_settings(Prng& random, shim::Settings& settings) {
   settings.tool_errors = one_of(random, {shim::ToolErrors::result, shim::ToolErrors::error});
   settings.protocol = one_of(random, {shim::Protocol::automatic, shim::Protocol::automatic,
                                       shim::Protocol::mcp, shim::Protocol::jsonrpc});
+  settings.offline = one_of(random, {shim::Offline::cache, shim::Offline::cache, shim::Offline::wait});
+  settings.init_grace = one_of<Duration>(random, {100ms, 2500ms});
+  settings.init_timeout = one_of<Duration>(random, {50ms, 1s, 15s});
+}
+
+void draw_disk(Prng& random, DiskFaults& disk) {
+  disk.corrupt = perhaps(random, 0.5);
+  disk.prefilled = random.chance(0.3);
+  disk.delay_max = one_of<Duration>(random, {1ms, 50ms, 3s});
 }
 
 void draw_link(Prng& random, LinkFaults& link) {
@@ -78,6 +87,7 @@ void draw_backend(Prng& random, BackendFaults& backend) {
   }
   backend.cancel_asked = perhaps(random, 0.5);
   backend.other_version = random.chance(0.15) ? random.unit() * 0.5 : 0;
+  backend.other_tools = perhaps(random, 0.5);
   backend.service_max = one_of<Duration>(random, {2ms, 100ms, 2s, 10s});
   backend.kill_gap = perhaps(random, 2s, 40s);
   backend.down_max = one_of<Duration>(random, {50ms, 2s, 20s, 60s});
@@ -108,6 +118,7 @@ void draw_host(Prng& random, HostHabits& host) {
 Plan calm_plan() {
   Plan plan;
   plan.settings.endpoints = {"ws://simulated/"};
+  plan.settings.shim_version = "0";
   plan.host.gap_max = Duration::zero();  // does nothing by itself
   return plan;
 }
@@ -115,10 +126,16 @@ Plan calm_plan() {
 Plan random_plan(Prng& random) {
   Plan plan;
   plan.settings.endpoints = {"ws://simulated/"};
+  plan.settings.shim_version = "0";
   draw_settings(random, plan.settings);
   draw_link(random, plan.link);
   draw_backend(random, plan.backend);
   draw_host(random, plan.host);
+  draw_disk(random, plan.disk);
+  if (random.chance(0.04)) {  // more than a link takes at once
+    plan.host.padding_max = 400'000;
+    plan.host.burst = 0.3;
+  }
   if (plan.host.piece_max < 100 && plan.host.padding_max > 500) plan.host.padding_max = 500;
   // Roughly as many things happen in every run, whatever the host's pace.
   plan.chaos = std::min<Duration>(plan.host.gap_max * 80, 150s);
@@ -149,7 +166,9 @@ std::string describe(const Plan& plan) {
          " " + jitters.at(index(s.backoff.jitter.kind)) + ", queue " +
          shim::format_duration(s.queue_timeout) + " " + std::to_string(s.queue_max) + " " +
          shim::format_size(s.queue_bytes) + ", max-message " + shim::format_size(s.max_message) +
-         ", drain " + shim::format_duration(s.drain_timeout) + ", faults for " +
+         ", drain " + shim::format_duration(s.drain_timeout) + ", offline " +
+         (s.offline == shim::Offline::cache ? "cache " : "wait ") +
+         shim::format_duration(s.init_grace) + " " + shim::format_duration(s.init_timeout) + ", faults for " +
          shim::describe_duration(plan.chaos);
 }
 

@@ -46,6 +46,7 @@ struct BackendFaults {
   double batch = 0, pretty = 0, half_emoji = 0;
   double progress = 0, stray_progress = 0, ask_host = 0, cancel_asked = 0, notify = 0;
   double other_version = 0;  ///< after a restart
+  double other_tools = 0;    ///< likewise
   Duration service_max = std::chrono::milliseconds(5);
   Duration kill_gap{};  ///< mean time between two crashes; zero: never
   Duration down_max = std::chrono::seconds(20);
@@ -63,6 +64,12 @@ struct HostHabits {
   enum class Ids : std::uint8_t { integers, strings, mixed } ids = Ids::integers;
 };
 
+struct DiskFaults {
+  double corrupt = 0;
+  bool prefilled = false;  ///< an earlier process has been here
+  Duration delay_max = std::chrono::milliseconds(1);
+};
+
 enum class End : std::uint8_t { eof, stop, gone };
 
 struct Plan {
@@ -70,6 +77,7 @@ struct Plan {
   LinkFaults link;
   BackendFaults backend;
   HostHabits host;
+  DiskFaults disk;
   Duration chaos = std::chrono::seconds(60);  ///< how long the faults last
   bool backend_absent = false;                ///< at the start
   bool eager_deadlines = false;  ///< on_deadline() is called in every turn, as the program does

@@ -27,6 +27,7 @@ Duration settle_bound(const Plan& plan) {
 
 void quiet_period(World& world) {
   world.calm_down();
+  const TimePoint calm_since = world.now();
   world.run_for(4s);  // until the last fault has been noticed
   // Whoever reads slowly has to catch up first: until then the link may have to wait.
   world.run_until_done([&world] { return world.host().is_caught_up(); }, 60s);
@@ -41,6 +42,8 @@ void quiet_period(World& world) {
     world.model().fail("still unanswered: " + world.model().open_list());
   }
   if (!world.is_over() && !is_ready()) world.model().fail("lost a healthy link");
+  world.run_for(1s);
+  if (world.link().last_attempt() > calm_since) world.model().judge_told(world.backend().tools());
   if (!world.host().is_settled()) world.host().greet();
   world.run_for(1s);
   // A host that asks now is served.

@@ -10,7 +10,9 @@ using namespace std::chrono_literals;
 using shim::Phase;
 
 TEST_CASE("scenario: with the backend absent at the start, initialize waits and is answered by it") {
-  World world(calm_plan(), 1);
+  Plan plan = calm_plan();
+  plan.settings.offline = shim::Offline::wait;
+  World world(plan, 1);
   world.backend().kill();
   const std::uint64_t greeting = world.host().greet();
   world.run_for(90s);  // longer than any queue timeout
@@ -118,7 +120,9 @@ TEST_CASE("scenario: attempts that end in no way at all are ended by their timeo
                          Row{"black hole", Fate::black_hole, 9900ms},
                          Row{"no pong", Fate::no_pong, 4900ms}}) {
     CAPTURE(row.name);
-    World world(calm_plan(), 6);
+    Plan plan = calm_plan();
+    plan.settings.offline = shim::Offline::wait;
+    World world(plan, 6);
     world.link().force(row.fate);
     const std::uint64_t greeting = world.host().greet();
     world.run_for(row.until);

@@ -51,7 +51,8 @@ std::string show(const shim::Event& event) {
           },
           [](const event::LinkLost& e) {
             return "LinkLost " + with_epoch(e.epoch, shim::name(e.loss.cause));
-          }},
+          },
+          [](const event::CacheLoaded& e) { return "CacheLoaded " + e.version + " " + e.text; }},
       event);
 }
 
@@ -71,6 +72,8 @@ std::string show(const shim::Action& action) {
           [](const action::PauseHost& a) {
             return std::string("PauseHost ") + (a.paused ? "on" : "off");
           },
+          [](const action::LoadCache& a) { return "LoadCache " + a.version; },
+          [](const action::StoreCache& a) { return "StoreCache " + a.version + " " + a.text; },
           [](const action::Log& a) { return "Log " + a.text; },
           [](const action::Finish&) { return std::string("Finish"); }},
       action);
@@ -83,11 +86,14 @@ World::World(Plan plan, std::uint64_t seed, bool trace)
       random_(seed),
       traces_(trace),
       now_(TimePoint() + 1000s),
-      model_(plan_.settings, plan_.timer_lag_max),
+      model_(plan_.settings, plan_.timer_lag_max, plan_.disk.delay_max),
       session_(std::make_unique<shim::Session>(plan_.settings, random_.next(), now_)),
       link_(*this),
       backend_(*this),
-      host_(*this) {}
+      host_(*this),
+      disk_(*this) {
+  model_.core_starts(now_);
+}
 
 void World::note(std::string_view kind, std::string_view text) {
   if (!traces_) return;
@@ -139,6 +145,7 @@ void World::turn(shim::Event* event, std::string_view written, bool too_long) {
                     .deadlines_done = deadlines,
                     .outbox_cost_bytes = session_->outbox().cost_bytes(),
                     .pending = session_->pending().size(),
+                    .unsent_bytes = session_->outbox().cost_bytes() + link_.unwritten_bytes(),
                     .unread_by_host_bytes = host_.unread_bytes()});
   in_turn_ = false;
   lag_ = is_calm() ? Duration(0) : random_.between(Duration(0), plan_.timer_lag_max);
@@ -148,6 +155,7 @@ void World::inform_model(const shim::Event& event, std::string_view written, boo
   std::visit(Overloaded{[&](const event::HostLine&) { model_.host_line(written, too_long); },
                         [&](const event::HostLineTooLong&) { model_.host_line(written, too_long); },
                         [this](const event::HostClosed&) { model_.closing(); },
+                        [this](const event::ReconnectRequested&) { model_.hangup(); },
                         [this](const event::HostGone&) { model_.closing(); },
                         [this](const event::StopRequested&) { model_.closing(); },
                         [this](const event::LinkOpened& e) { model_.link_opened(e.epoch); },
@@ -177,6 +185,8 @@ void World::carry_out(shim::Action& action) {
                           host_.heard(std::move(a.line));
                         },
                         [this](action::PauseHost& a) { host_.pause(a.paused); },
+                        [this](action::LoadCache& a) { disk_.load(a.version); },
+                        [this](action::StoreCache& a) { disk_.store(a.version, std::move(a.text)); },
                         [](action::Log&) {},
                         [this](action::Finish&) {
                           model_.finish();
@@ -229,6 +239,7 @@ void World::replace_core() {
     carry_out(action);
   }
   session_ = std::make_unique<shim::Session>(plan_.settings, random_.next(), now_, std::move(estate));
+  model_.core_starts(now_);
   model_.turn_ends({.phase = phase(), .deadline = session_->next_deadline()});
 }
 
@@ -244,6 +255,10 @@ void World::every(Duration mean, const std::function<void()>& what) {
 
 void World::begin_chaos() {
   calm_ = false;
+  if (plan_.disk.prefilled) {
+    disk_.store("2025-06-18", old_cache_file("2025-06-18"));
+    model_.knows_file(disk_.files().at("2025-06-18"));
+  }
   if (plan_.backend_absent) backend_.kill();
   if (plan_.backend_absent) after(random_.between(Duration(0), plan_.chaos), [this] { backend_.start(); });
   every(plan_.link.cut_gap, [this] {
@@ -254,6 +269,7 @@ void World::begin_chaos() {
   every(plan_.backend.kill_gap, [this] {
     backend_.kill(random_.chance(0.7) ? Duration(0) : random_.between(Duration(0), Duration(2s)));
     backend_.set_version(chance(plan_.backend.other_version) ? "2024-11-05" : "2025-06-18");
+    if (chance(plan_.backend.other_tools)) backend_.change_tools();
     after(random_.between(Duration(0), plan_.backend.down_max), [this] { backend_.start(); });
   });
   every(10s, [this] {

@@ -12,6 +12,7 @@
 #include "common/prng.hpp"
 #include "shim/core/session.hpp"
 #include "tests/sim/backend.hpp"
+#include "tests/sim/disk.hpp"
 #include "tests/sim/host.hpp"
 #include "tests/sim/link.hpp"
 #include "tests/sim/model.hpp"
@@ -37,6 +38,7 @@ class World {
   [[nodiscard]] Link& link() { return link_; }
   [[nodiscard]] Backend& backend() { return backend_; }
   [[nodiscard]] Host& host() { return host_; }
+  [[nodiscard]] Disk& disk() { return disk_; }
 
   /// Does `what` after `delay`; things due at the same time are done in the order they were asked
   /// for.
@@ -114,6 +116,7 @@ class World {
   Link link_;
   Backend backend_;
   Host host_;
+  Disk disk_;
 };
 
 /// What one seed's run came to.

@@ -175,6 +175,7 @@ class Driver {
   std::map<std::string, std::string> cache_files;
   std::vector<std::string> cache_loads;
   unsigned cache_stores = 0;
+  bool cache_answers = true;  ///< false: what is read comes with release_cache()
 
   unsigned finishes = 0;
   Duration patience{};  ///< of the Finish
@@ -194,6 +195,9 @@ class Driver {
   void host(std::string text) { feed(event::HostLine{std::move(text)}); }
   void backend(std::string text) { feed(event::LinkMessage{session.epoch(), std::move(text)}); }
   void lose(Loss loss = {.cause = Cause::reset}) { feed(event::LinkLost{session.epoch(), loss}); }
+  void release_cache() {
+    for (event::CacheLoaded& file : std::exchange(loaded_, {})) feed(std::move(file));
+  }
   void opened() { feed(event::LinkOpened{session.epoch()}); }
   void pong() { feed(event::LinkPong{session.epoch()}); }
 
@@ -292,7 +296,7 @@ class Driver {
       }
     }
     check_turn();
-    for (event::CacheLoaded& file : std::exchange(loaded_, {})) feed(std::move(file));
+    if (cache_answers) release_cache();
     if (host_reads && host_bytes > 0) feed(event::HostWritten{host_bytes});
     if (link_writes && link_bytes > 0) feed(event::LinkWritten{link_epoch, link_bytes});
   }

@@ -1,0 +1,150 @@
+// Lists, and answers that are given without a backend (contract 5.1 and 6).
+
+#include <algorithm>
+#include <array>
+
+#include "tests/sim/model.hpp"
+
+namespace sim {
+namespace {
+
+struct List {
+  std::string_view method;
+  const char* member;
+  std::string_view changed;
+};
+constexpr std::array<List, 4> lists{
+    {{"tools/list", "tools", "notifications/tools/list_changed"},
+     {"prompts/list", "prompts", "notifications/prompts/list_changed"},
+     {"resources/list", "resources", "notifications/resources/list_changed"},
+     {"resources/templates/list", "resourceTemplates", "notifications/resources/list_changed"}}};
+
+const List* find_list(std::string_view method) {
+  const auto* const found = std::ranges::find(lists, method, &List::method);
+  return found == lists.end() ? nullptr : found;
+}
+
+/// A result that the core may take for unreadable (Backend::send_dressed).
+bool is_odd(const Json& result) { return result.contains("cut"); }
+
+/// Breaks within a frame become spaces; all else is passed on as it is.
+std::string flat(std::string_view text) {
+  std::string out(text);
+  std::ranges::replace(out, '\n', ' ');
+  std::ranges::replace(out, '\r', ' ');
+  return out;
+}
+
+}  // namespace
+
+/// One message that the backend has sent in this turn.
+void Model::came(std::string_view element, const Json& message) {
+  came_in_turn_.insert(flat(element));
+  if (!message.is_object()) return;
+  if (message.contains("method")) {
+    came_in_turn_.insert(flat(with_id(element, "null")));
+    return;
+  }
+  if (!message.contains("result")) return;
+  real_results_.insert(message["result"].dump());
+  const std::string id(raw_member(element, "id"));
+  if (const auto own = watch_.own_lists.find(id); own != watch_.own_lists.end()) {
+    fresh_in_turn_[own->second] = message["result"];
+  }
+  if (watch_.stage == Watch::Stage::initialize && id == watch_.own_id) expect_restore(message);
+}
+
+void Model::knows_file(std::string_view text) {
+  for (const auto& [method, result] : parse(text)["results"].items()) {
+    real_results_.insert(result.dump());
+  }
+}
+
+/// Whether the shim may answer this one itself now.
+bool Model::may_be_offline(const Ask& ask) const {
+  const bool in_flight = live_ != 0 && !ask.sent.empty() && ask.sent.back() == live_;
+  const bool has_one = ask.method == "initialize" || find_list(ask.method) != nullptr;
+  return reads_mcp() && settings_.offline == shim::Offline::cache && !in_flight && has_one &&
+         phase_before_ != shim::Phase::ready;
+}
+
+void Model::judge_offline_answer(const Ask& ask, const Json& message) {
+  const bool greeting = ask.method == "initialize";
+  TimePoint due = not_ready_since_ + settings_.init_grace;
+  if (greeting) due = std::min(due, ask.asked + std::min(settings_.init_grace, settings_.init_timeout));
+  if (now_ < due) fail("answered without the backend before the grace is over: " + ask.text);
+  if (!message.contains("result")) {
+    fail("an error in the place of an answer from the cache: " + message.dump());
+    return;
+  }
+  const Json& result = message["result"];
+  if (real_results_.contains(result.dump())) return;
+  const List* const list = find_list(ask.method);
+  if (list != nullptr) {
+    const bool empty = result == Json{{list->member, Json::array()}};
+    if (!empty || !legacy_.minimal) fail("an invented list: " + message.dump());
+    return;
+  }
+  if (string_at(result.value("serverInfo", Json()), "name") != "mcp-ws-shim") {
+    fail("an invented answer to initialize: " + message.dump());
+  }
+  if (now_ < ask.asked + settings_.init_timeout) fail("gave up hope too early: " + ask.text);
+  if (string_at(result, "protocolVersion") != string_at(parse(ask.params), "protocolVersion")) {
+    fail("not the version that was asked for: " + message.dump());
+  }
+  legacy_.minimal = true;
+}
+
+/// The host has seen a list.
+void Model::shown_list(const Ask& ask, const Json& message) {
+  const List* const list = find_list(ask.method);
+  if (list == nullptr || !reads_mcp()) return;
+  legacy_.shown[ask.method] = message["result"];
+  legacy_.told.erase(std::string(list->changed));
+}
+
+/// The shim asks for a list of its own accord, to compare it.
+bool Model::take_own_list(const std::string& id, const std::string& method) {
+  if (find_list(method) == nullptr || !legacy_.shown.contains(method)) return false;
+  const bool again = std::ranges::any_of(
+      watch_.own_lists, [&method](const auto& own) { return own.second == method; });
+  if (again || (watch_.stage != Watch::Stage::restore && watch_.stage != Watch::Stage::traffic)) {
+    return false;
+  }
+  watch_.own_lists[id] = method;
+  return true;
+}
+
+/// A list_changed that no backend has sent: only if what the host was shown is no longer true.
+bool Model::judge_list_changed(const std::string& line, const std::string& method) {
+  const bool is_one = std::ranges::any_of(
+      lists, [&method](const List& list) { return list.changed == method; });
+  if (!is_one || !reads_mcp() || came_in_turn_.contains(line)) return false;
+  for (const List& list : lists) {
+    const auto shown = legacy_.shown.find(std::string(list.method));
+    if (list.changed != method || shown == legacy_.shown.end()) continue;
+    const auto fresh = fresh_in_turn_.find(std::string(list.method));
+    const Json none;
+    const bool differs = fresh != fresh_in_turn_.end() &&
+                         (fresh->second.value(list.member, none) !=
+                              shown->second.value(list.member, none) ||
+                          is_odd(fresh->second));
+    if (differs || is_odd(shown->second)) {
+      legacy_.told.insert(method);
+      return true;
+    }
+  }
+  fail("announces a change that there was not: " + line);
+  return true;
+}
+
+void Model::judge_told(std::string_view tools) {
+  const auto shown = legacy_.shown.find("tools/list");
+  if (!reads_mcp() || shown == legacy_.shown.end() || legacy_.odd || !legacy_.initialized) return;
+  if (shown->second.value("tools", Json()) == parse(tools)) return;
+  if (!legacy_.told.contains("notifications/tools/list_changed")) {
+    fail("the host was not told that the tools have changed");
+  }
+}
+
+}  // namespace sim

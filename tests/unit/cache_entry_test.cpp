@@ -1,0 +1,190 @@
+// Contract 6: what is kept of a backend, and the answer when nothing is.
+
+#include "shim/core/cache_entry.hpp"
+
+#include <doctest/doctest.h>
+
+#include <array>
+#include <nlohmann/json.hpp>
+#include <string>
+
+namespace shim {
+namespace {
+
+using nlohmann::json;
+
+constexpr std::string_view url = "ws://h:1/mcp?key=…";
+constexpr std::string_view asked = "2025-11-25";
+
+std::string text_of(const CacheEntry& entry) {
+  const auto text = entry.serialise(url, asked);
+  REQUIRE(text.has_value());
+  return *text;
+}
+
+TEST_CASE("cache entry 6: what was put is found, and what was known already is no news") {
+  CacheEntry entry;
+  CHECK(entry.find("tools/list") == nullptr);
+  CHECK(entry.put("tools/list", R"({"tools":[]})"));
+  CHECK_FALSE(entry.put("tools/list", R"({"tools":[]})"));
+  CHECK(entry.put("prompts/list", R"({"tools":[]})"));
+  CHECK(entry.put("tools/list", R"({"tools":[1]})"));
+  REQUIRE(entry.find("tools/list") != nullptr);
+  CHECK(*entry.find("tools/list") == R"({"tools":[1]})");
+  CHECK(entry.find("tools") == nullptr);
+}
+
+TEST_CASE("cache entry 6: line breaks in a result become spaces, and stay no news") {
+  CacheEntry entry;
+  CHECK(entry.put("tools/list", "{\n\"tools\":\r\n[]}"));
+  REQUIRE(entry.find("tools/list") != nullptr);
+  CHECK(*entry.find("tools/list") == "{ \"tools\":  []}");
+  CHECK_FALSE(entry.put("tools/list", "{\n\"tools\":\r\n[]}"));
+}
+
+TEST_CASE("cache entry 6: a file is read back as it was written") {
+  const std::array results{
+      R"({"tools":[{"name":"a","description":"\"ä\\€\u0000"}]})",
+      R"({"z":1,"a":{"y":[],"b":{}},"m":null})",
+      R"({"n":[0,-1,1.5,9007199254740993,18446744073709551615]})",
+      R"({})",
+  };
+  for (const std::string result : results) {
+    CAPTURE(result);
+    CacheEntry entry;
+    CHECK(entry.put("tools/list", result));
+    CHECK(entry.put("initialize", R"({"protocolVersion":"x"})"));
+    const std::string text = text_of(entry);
+    CHECK(json::accept(text));
+    const auto back = CacheEntry::parse(text, url, asked);
+    REQUIRE(back.has_value());
+    REQUIRE(back->find("tools/list") != nullptr);
+    CHECK(json::parse(*back->find("tools/list")) == json::parse(result));
+    REQUIRE(back->find("initialize") != nullptr);
+    CHECK(*back->find("initialize") == R"({"protocolVersion":"x"})");
+    CHECK(text_of(*back).size() <= text.size());
+  }
+}
+
+TEST_CASE("cache entry 6: members keep their order in a file") {
+  CacheEntry entry;
+  CHECK(entry.put("tools/list", R"({"z":1,"a":{"y":[],"b":{}},"m":null})"));
+  const auto back = CacheEntry::parse(text_of(entry), url, asked);
+  REQUIRE(back.has_value());
+  CHECK(*back->find("tools/list") == R"({"z":1,"a":{"y":[],"b":{}},"m":null})");
+}
+
+TEST_CASE("cache entry 6: no result that a backend may send makes the file unreadable") {
+  const std::array results{R"({"instructions":"\ud800"})", R"({"x":1e999})", R"({"x":-1E+400})",
+                           R"({"\udfff":1})"};
+  for (const std::string result : results) {
+    CAPTURE(result);
+    CacheEntry entry;
+    CHECK(entry.put("initialize", R"({"protocolVersion":"x"})"));
+    static_cast<void>(entry.put("tools/list", result));
+    const auto back = CacheEntry::parse(text_of(entry), url, asked);
+    REQUIRE(back.has_value());
+    CHECK(back->find("initialize") != nullptr);
+  }
+}
+
+TEST_CASE("cache entry 6: a file that is not ours, or not of this URL and version, is not believed") {
+  CacheEntry entry;
+  CHECK(entry.put("tools/list", R"({"tools":[]})"));
+  const std::string good = text_of(entry);
+  REQUIRE(CacheEntry::parse(good, url, asked).has_value());
+  CHECK_FALSE(CacheEntry::parse(good, "ws://h:2/mcp?key=…", asked).has_value());
+  CHECK_FALSE(CacheEntry::parse(good, url, "2025-06-18").has_value());
+  CHECK_FALSE(CacheEntry::parse(good.substr(0, good.size() / 2), url, asked).has_value());
+  CHECK_FALSE(CacheEntry::parse(good + "x", url, asked).has_value());
+
+  const std::string head =
+      R"({"format":1,"url":")" + std::string(url) + R"(","version":"2025-11-25",)";
+  REQUIRE(CacheEntry::parse(head + R"("results":{}})", url, asked).has_value());
+  const std::array texts{
+      std::string(),
+      std::string("\0\0\0\0", 4),
+      std::string("null"),
+      std::string("[]"),
+      std::string("{}"),
+      std::string("\xff\xfe{}"),
+      head + R"("results":[]})",
+      head + R"("results":null})",
+      head + R"("other":{}})",
+      head + R"("results":{"tools/list":[]}})",
+      head + R"("results":{"tools/list":"x"}})",
+      head + R"("results":{"tools/list":null}})",
+      head + R"("results":{}},)",
+      R"({"format":2,"url":")" + std::string(url) + R"(","version":"2025-11-25","results":{}})",
+      R"({"format":"1","url":")" + std::string(url) + R"(","version":"2025-11-25","results":{}})",
+      R"({"url":")" + std::string(url) + R"(","version":"2025-11-25","results":{}})",
+      R"({"format":1,"version":"2025-11-25","results":{}})",
+      R"({"format":1,"url":7,"version":"2025-11-25","results":{}})",
+      R"({"format":1,"url":")" + std::string(url) + R"(","results":{}})",
+      std::string(100000, '['),
+      std::string(100000, '{'),
+  };
+  for (const std::string& text : texts) {
+    CAPTURE(text.substr(0, 200));
+    CHECK_FALSE(CacheEntry::parse(text, url, asked).has_value());
+  }
+}
+
+TEST_CASE("cache entry 6: at most 8 MiB are written, or believed") {
+  static_assert(CacheEntry::file_bytes_max == std::size_t{8} << 20U);
+  CacheEntry entry;
+  CHECK(entry.put("tools/list", "{}"));
+  const std::size_t frame = text_of(entry).size() - 2;
+  const auto result = [](std::size_t size) {
+    return R"({"a":")" + std::string(size - 8, 'x') + R"("})";
+  };
+  CHECK(entry.put("tools/list", result(CacheEntry::file_bytes_max - frame)));
+  const std::string text = text_of(entry);
+  CHECK(text.size() == CacheEntry::file_bytes_max);
+  CHECK(CacheEntry::parse(text, url, asked).has_value());
+  CHECK_FALSE(CacheEntry::parse(text + " ", url, asked).has_value());
+  static_cast<void>(entry.put("tools/list", result(CacheEntry::file_bytes_max - frame + 1)));
+  const auto larger = entry.serialise(url, asked);
+  const bool within = !larger || larger->size() <= CacheEntry::file_bytes_max;
+  CHECK(within);
+}
+
+TEST_CASE("cache entry 6: what is known is not overwritten by what an older file says") {
+  CacheEntry entry;
+  CHECK(entry.put("tools/list", R"({"new":1})"));
+  CacheEntry older;
+  CHECK(older.put("tools/list", R"({"old":1})"));
+  CHECK(older.put("prompts/list", R"({"old":2})"));
+  entry.fill_from(std::move(older));
+  CHECK(*entry.find("tools/list") == R"({"new":1})");
+  REQUIRE(entry.find("prompts/list") != nullptr);
+  CHECK(*entry.find("prompts/list") == R"({"old":2})");
+}
+
+TEST_CASE("cache entry 6: odd URLs and methods are quoted") {
+  CacheEntry entry;
+  CHECK(entry.put("a\"b\\\n", "{}"));
+  const std::string odd = "ws://h/\"\\\n";
+  const auto text = entry.serialise(odd, "v\"");
+  REQUIRE(text.has_value());
+  CHECK(json::accept(*text));
+  const auto back = CacheEntry::parse(*text, odd, "v\"");
+  REQUIRE(back.has_value());
+  CHECK(back->find("a\"b\\\n") != nullptr);
+}
+
+TEST_CASE("cache entry 6: the minimal result of initialize is exactly what the contract says") {
+  const std::string text = minimal_initialize_result("\"2025-11-25\"", "1.2.3");
+  json result = json::parse(text);
+  const std::string instructions = result.value("instructions", "");
+  CHECK(instructions.find("not reachable yet") != std::string::npos);
+  result.erase("instructions");
+  CHECK(result == json::parse(R"({"protocolVersion":"2025-11-25",
+      "capabilities":{"tools":{"listChanged":true},"prompts":{"listChanged":true},
+                      "resources":{"listChanged":true},"logging":{}},
+      "serverInfo":{"name":"mcp-ws-shim","version":"1.2.3"}})"));
+  CHECK(text.find('\n') == std::string::npos);
+}
+
+}  // namespace
+}  // namespace shim
