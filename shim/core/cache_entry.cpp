@@ -19,10 +19,13 @@ const std::string* CacheEntry::find(std::string_view method) const {
 }
 
 bool CacheEntry::put(std::string_view method, std::string_view result) {
+  // What could not be read back must not spoil the file for the rest.
+  if (result.size() > result_bytes_max || !Json::accept(result)) return false;
+  std::string text(result);
+  jsonrpc::flatten(text);
   const auto [position, inserted] = results_.try_emplace(std::string(method));
-  if (!inserted && position->second == result) return false;
-  position->second = result;
-  jsonrpc::flatten(position->second);
+  if (!inserted && position->second == text) return false;
+  position->second = std::move(text);
   return true;
 }
 

@@ -16,10 +16,14 @@ class CacheEntry {
   /// Largest file written or believed.
   static constexpr std::size_t file_bytes_max = std::size_t{8} << 20U;
 
+  /// Largest result kept.
+  static constexpr std::size_t result_bytes_max = file_bytes_max / 2;
+
   /// The raw result for this method, or nullptr.
   [[nodiscard]] const std::string* find(std::string_view method) const;
 
-  /// Returns false if it was known already, to the byte.
+  /// Returns false if it was known already, to the byte, or cannot be kept: it is too large, or
+  /// legal JSON that nlohmann refuses (1e999, a lone surrogate).
   [[nodiscard]] bool put(std::string_view method, std::string_view result);
 
   /// Takes over what `older` knows of methods that are not known here.

@@ -53,8 +53,12 @@ bool hint(const json& tool, const char* name) {
   return value != annotations->end() && value->is_boolean() && value->get<bool>();
 }
 
-/// Discarded, and no object, for legal JSON that nlohmann refuses (1e999, a lone surrogate).
-json parse(std::string_view text) { return json::parse(text, nullptr, false); }
+/// Discarded, and no object, for a text too large to be taken apart and for legal JSON that
+/// nlohmann refuses (1e999, a lone surrogate).
+json parse(std::string_view text) {
+  if (text.size() > Lists::list_bytes_max) return json(json::value_t::discarded);
+  return json::parse(text, nullptr, false);
+}
 
 }  // namespace
 
@@ -86,7 +90,7 @@ void Lists::shown(ListKind kind, std::string_view result, bool first_page, Epoch
   Entry& shown = entry(kind);
   shown.is_shown = true;
   shown.epoch = epoch;
-  shown.paged = !first_page || result.size() > list_bytes_max || !is_complete_list(result);
+  shown.paged = !first_page || !is_complete_list(result);
   shown.result = shown.paged ? std::string_view() : result;
 }
 

@@ -21,10 +21,9 @@ void Outbox::remove(std::uint64_t order) {
   if (position != items_.end()) take(position);
 }
 
-const std::string& Outbox::text_of(std::uint64_t order) const {
+const Outbox::Item* Outbox::find(std::uint64_t order) const {
   const auto position = items_.find(order);
-  SHIM_CHECK(position != items_.end());
-  return position->second.text;
+  return position == items_.end() ? nullptr : &position->second;
 }
 
 void Outbox::drop_all_but(Epoch epoch) {

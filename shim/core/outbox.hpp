@@ -36,8 +36,14 @@ class Outbox {
   /// Removes the item with this order number, if it is there.
   void remove(std::uint64_t order);
 
-  /// The text of the item with this order number, which must be there.
-  [[nodiscard]] const std::string& text_of(std::uint64_t order) const;
+  /// The item with this order number, or nullptr. Valid until the box changes.
+  [[nodiscard]] const Item* find(std::uint64_t order) const;
+
+  /// Calls `visit` with each item, in order.
+  template <typename Visit>
+  void for_each(Visit visit) const {
+    for (const auto& [order, item] : items_) visit(item);
+  }
 
   /// Removes what is only for other links than `epoch`.
   void drop_all_but(Epoch epoch);

@@ -21,6 +21,7 @@ struct Request {
   bool has_cursor = false;                  ///< asks for a further page of a list
   bool acknowledged = false;                ///< a subscription that the host takes for live
   TimePoint accepted;
+  std::string tool;            ///< of a tools/call that was listed as repeatable
   bool replayable = false;     ///< may be sent again after a loss
   bool replayed = false;       ///< has been
   std::string progress_token;  ///< raw JSON text, or empty

@@ -168,6 +168,9 @@ void Session::lose_link(const Loss& loss) {
       return waits_for_ever(*pending_.find(id));
     });
   }
+  outbox_.for_each([this](const Outbox::Item& item) {
+    if (!item.request_id.empty()) offer_offline(*pending_.find(item.request_id));
+  });
   for (const BackendRequests::Open& open : backend_requests_.take_all()) {
     write_host(jsonrpc::notification(
         "notifications/cancelled",
@@ -178,6 +181,9 @@ void Session::lose_link(const Loss& loss) {
 /// Contract 5.3: a request whose link was lost under it is sent again if that can do no harm, else
 /// the host is told that nobody knows.
 void Session::settle_lost(Request request) {
+  // A tool may have taken back what it said of itself when the call was accepted.
+  if (!request.tool.empty() && !lists(request.modern()).may_repeat(request.tool))
+    request.replayable = false;
   const bool again = waits_for_ever(request) ||
                      (request.replayable && !request.replayed && !request.kept_text.empty());
   if (!again) {
@@ -190,7 +196,6 @@ void Session::settle_lost(Request request) {
     request.replayed = true;
     ++counters_.replays;
   }
-  offer_offline(request);
   Outbox::Item item{.text = std::move(request.kept_text), .request_id = request.id};
   request.kept_text.clear();
   request.sent_in = 0;

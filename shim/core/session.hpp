@@ -164,7 +164,7 @@ class Session {
     bool usable = true;  ///< false: no file stands behind it
     bool loaded = false;
     bool unsaved = false;  ///< learnt something before it was loaded
-    std::string text;      ///< as loaded, until it is needed
+    std::string text{};    ///< as loaded, until it is needed
     CacheEntry entry{};
   };
 
@@ -172,8 +172,8 @@ class Session {
   void offer_offline(const Request& request);
   void answer_offline_due();
   [[nodiscard]] std::optional<std::string> offline_result(const Request& request);
-  void answer_offline(const Request& request, const std::string& result);
-  void acknowledge_offline(const std::string& id);
+  void answer_offline(std::string_view id, const std::string& result);
+  void acknowledge_offline(Request& request);
   [[nodiscard]] Cached& cached(const std::string& version);
   void save(const std::string& version, Cached& cached);
   void remember(const std::string& version, std::string_view method, std::string_view result);
@@ -218,8 +218,10 @@ class Session {
   Lists modern_lists_;
   /// By requested protocol version; loaded when a version is first seen.
   std::map<std::string, Cached> cache_;
-  /// Queued requests that can be answered while the backend is away, by when they may be.
-  std::set<std::pair<TimePoint, std::string>> offline_;
+  Cached no_cache_{.usable = false, .loaded = true};  ///< for versions that get none
+  /// Order numbers of queued requests that can be answered while the backend is away, by when they
+  /// may be.
+  std::set<std::pair<TimePoint, std::uint64_t>> offline_;
   bool minimal_given_ = false;  ///< the host got the minimal `initialize` result
   std::optional<std::uint64_t> queued_roots_change_;
 

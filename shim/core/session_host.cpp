@@ -1,5 +1,6 @@
 // Messages from the host, and answers to it (contract 3 and 5.0).
 
+#include <optional>
 #include <utility>
 
 #include "common/check.hpp"
@@ -112,6 +113,8 @@ void Session::host_request(std::string text, const Message& message) {
   request.order = ++last_order_;
   if (reads_mcp()) request.progress_token = message.meta_progress_token;
   request.replayable = may_replay(request, message);
+  if (request.replayable && settings_.replay == Replay::safe && method == mcp::Method::tools_call)
+    request.tool = jsonrpc::unquote(message.name);
   if (method == mcp::Method::initialize) {
     legacy_era_ = true;
     minimal_given_ = false;
@@ -121,7 +124,8 @@ void Session::host_request(std::string text, const Message& message) {
   } else if (request.modern()) {
     modern_era_ = true;
   }
-  if (!can_send() && !has_room()) {
+  // A host that is refused initialize marks the server as failed.
+  if (!can_send() && !has_room() && method != mcp::Method::initialize) {
     settle(request, Reason::queue_full,
            "Too much is waiting for the MCP backend already. This was not carried out; it can be "
            "tried again later.");
@@ -137,7 +141,8 @@ void Session::host_request(std::string text, const Message& message) {
 }
 
 void Session::host_notification(std::string text, const Message& message) {
-  switch (reads_mcp() ? mcp::method(message.method) : mcp::Method::other) {
+  const mcp::Method method = reads_mcp() ? mcp::method(message.method) : mcp::Method::other;
+  switch (method) {
     case mcp::Method::cancelled: host_cancelled(std::move(text), message); return;
     case mcp::Method::initialized:
       legacy_.host_initialized();
@@ -150,8 +155,7 @@ void Session::host_notification(std::string text, const Message& message) {
     case mcp::Method::roots_list_changed:
       // One that waits says as much as two.
       if (supervisor_.ready()) break;
-      if (queued_roots_change_) outbox_.remove(*queued_roots_change_);
-      queued_roots_change_ = last_order_ + 1;
+      if (queued_roots_change_) outbox_.remove(*std::exchange(queued_roots_change_, std::nullopt));
       break;
     case mcp::Method::progress:
       // About a request of the backend; without its link there is no such request any more.
@@ -166,11 +170,12 @@ void Session::host_notification(std::string text, const Message& message) {
     drop(Drop::unsendable_notification);
     return;
   }
+  ++last_order_;
   // Sent ahead of the answer to initialize, it has to be sent again whenever that is.
-  if (reads_mcp() && mcp::method(message.method) == mcp::Method::initialized) {
-    initialized_order_ = last_order_ + 1;
-  }
-  enqueue(std::move(text), {}, ++last_order_, 0);
+  if (method == mcp::Method::initialized) initialized_order_ = last_order_;
+  if (method == mcp::Method::roots_list_changed && !supervisor_.ready())
+    queued_roots_change_ = last_order_;
+  enqueue(std::move(text), {}, last_order_, 0);
 }
 
 void Session::host_cancelled(std::string text, const Message& message) {

@@ -28,31 +28,32 @@ void Session::offer_offline(const Request& request) {
   TimePoint due = now_ - supervisor_.down_for(now_) + settings_.init_grace;
   if (request.method == mcp::Method::initialize)
     due = std::min(due, request.accepted + std::min(settings_.init_grace, settings_.init_timeout));
-  offline_.emplace(std::max(now_, due), request.id);
+  offline_.emplace(std::max(now_, due), request.order);
 }
 
 void Session::answer_offline_due() {
   if (supervisor_.ready()) return;
   while (!offline_.empty() && offline_.begin()->first <= now_) {
-    const std::string id = offline_.begin()->second;
-    const Request* const request = pending_.find(id);
-    if (request == nullptr || request->in_flight()) {
+    const std::uint64_t order = offline_.begin()->second;
+    const Outbox::Item* const item = outbox_.find(order);
+    Request* const request = item == nullptr ? nullptr : pending_.find(item->request_id);
+    if (request == nullptr) {  // cancelled or settled meanwhile
       offline_.erase(offline_.begin());
       continue;
     }
-    const std::string version = request->modern() ? request->version : legacy_.requested_version();
-    if (!cached(version).loaded) return;  // CacheLoaded brings us back
+    if (!cached(request->modern() ? request->version : legacy_.requested_version()).loaded)
+      return;  // CacheLoaded brings us back
     offline_.erase(offline_.begin());
     if (request->is_subscription()) {
-      acknowledge_offline(id);
+      acknowledge_offline(*request);
     } else if (const auto result = offline_result(*request)) {
-      answer_offline(*request, *result);
+      answer_offline(request->id, *result);
     } else if (request->method == mcp::Method::initialize) {
-      offline_.emplace(request->accepted + settings_.init_timeout, id);
+      offline_.emplace(request->accepted + settings_.init_timeout, order);
     } else if (request->method == mcp::Method::discover) {
       // The host takes this for a server of the legacy era and goes on with initialize.
-      const Request settled = pending_.remove(id);
-      outbox_.remove(settled.order);
+      const Request settled = pending_.remove(request->id);
+      outbox_.remove(order);
       write_host(jsonrpc::error_answer(settled.id, jsonrpc::method_not_found, "Method not found"));
     }
   }
@@ -61,16 +62,17 @@ void Session::answer_offline_due() {
 /// A host that waits for the acknowledgement of its subscription waits with everything else. The
 /// subscription is live as far as it is concerned; the real acknowledgement will stay here, and
 /// what has changed by then will be announced.
-void Session::acknowledge_offline(const std::string& id) {
-  Request* const request = pending_.find(id);
-  if (std::exchange(request->acknowledged, true)) return;
-  const auto filter =
-      nlohmann::json::parse(outbox_.text_of(request->order), nullptr, false)
-          .value(nlohmann::json::json_pointer("/params/notifications"), nlohmann::json::object());
+void Session::acknowledge_offline(Request& request) {
+  if (std::exchange(request.acknowledged, true)) return;
+  using nlohmann::json;
+  const json message = json::parse(outbox_.find(request.order)->text, nullptr, false);
+  const json::json_pointer filter("/params/notifications");
+  const std::string asked =
+      message.is_object() && message.contains(filter) ? message.at(filter).dump() : "{}";
   write_host(jsonrpc::notification("notifications/subscriptions/acknowledged",
-                                   R"({"notifications":)" + filter.dump() +
+                                   R"({"notifications":)" + asked +
                                        R"(,"_meta":{"io.modelcontextprotocol/subscriptionId":)" +
-                                       id + "}}"));
+                                       request.id + "}}"));
 }
 
 /// The result to give without the backend, if there is one.
@@ -78,8 +80,9 @@ std::optional<std::string> Session::offline_result(const Request& request) {
   const CacheEntry& entry =
       cached(request.modern() ? request.version : legacy_.requested_version()).entry;
   if (const auto kind = list_kind(request.method)) {
-    if (const std::string* const last = lists(request.modern()).last(*kind)) return *last;
+    // What is cached is never older than what the host was last shown.
     if (const std::string* const known = entry.find(list_method(*kind))) return *known;
+    if (const std::string* const last = lists(request.modern()).last(*kind)) return *last;
     if (minimal_given_ && !request.modern()) return empty_list(*kind);
     return std::nullopt;
   }
@@ -95,13 +98,14 @@ std::optional<std::string> Session::offline_result(const Request& request) {
                                    settings_.shim_version);
 }
 
-void Session::answer_offline(const Request& request, const std::string& result) {
-  const Request settled = pending_.remove(std::string(request.id));
+void Session::answer_offline(std::string_view id, const std::string& result) {
+  const Request settled = pending_.remove(id);
   outbox_.remove(settled.order);
   if (const auto kind = list_kind(settled.method)) {
     show_list(settled, *kind, result, 0);
   } else if (settled.method == mcp::Method::initialize) {
     legacy_.established(*InitializeFacts::read(result));
+    outbox_.remove(std::exchange(initialized_order_, 0));  // from now on the resuming sends it
     log(LogLevel::info, minimal_given_
                             ? "initialize answered without the backend, which was never seen yet"
                             : "initialize answered from the cache: the backend is away");
@@ -119,19 +123,17 @@ void Session::show_list(const Request& request, ListKind kind, std::string_view 
 
 /// What is cached for a version; asks for the file when the version is first seen.
 Session::Cached& Session::cached(const std::string& version) {
+  // The version is part of a file name, and a host that asks for many gets no cache for the rest.
   constexpr std::size_t versions_max = 8;
-  const auto [position, is_new] = cache_.try_emplace(version);
-  Cached& cached = position->second;
-  if (is_new) {
-    // The version is part of a file name. A host that asks for many gets no cache for the rest.
-    const bool plain = version.find_first_not_of(
-                           "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-.") ==
-                       std::string::npos;
-    cached.usable =
-        plain && !version.empty() && version.size() <= 32 && cache_.size() <= versions_max;
-    cached.loaded = !cached.usable;
-    if (cached.usable) out_->emplace_back(action::LoadCache{version});
-  }
+  constexpr std::string_view plain =
+      "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-.";
+  const auto known = cache_.find(version);
+  if (known == cache_.end() &&
+      (version.empty() || version.size() > 32 || cache_.size() >= versions_max ||
+       version.find_first_not_of(plain) != std::string::npos))
+    return no_cache_;
+  Cached& cached = cache_[version];
+  if (known == cache_.end()) out_->emplace_back(action::LoadCache{version});
   if (!cached.text.empty()) {
     const std::string text = std::exchange(cached.text, {});
     if (auto entry = CacheEntry::parse(text, settings_.endpoints.front(), version)) {

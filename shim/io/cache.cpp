@@ -9,8 +9,6 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstring>
-#include <filesystem>
-#include <system_error>
 #include <utility>
 
 #include "common/text.hpp"
@@ -45,6 +43,7 @@ bool write_all(int fd, std::string_view text) {
 }  // namespace
 
 Cache::Cache(std::string directory, std::string_view url) : directory_(std::move(directory)) {
+  while (directory_.size() > 1 && directory_.ends_with('/')) directory_.pop_back();
   std::array<char, 17> digits{};
   std::snprintf(digits.data(), digits.size(), "%016llx",
                 static_cast<unsigned long long>(hash(url)));
@@ -85,10 +84,12 @@ std::string Cache::store(const std::string& version, std::string_view text) {
 }
 
 std::string Cache::prepare_directory() const {
-  const std::filesystem::path directory(directory_);
-  std::error_code error;
-  std::filesystem::create_directories(directory.parent_path(), error);
-  if (::mkdir(directory_.c_str(), 0700) != 0 && errno != EEXIST) return failure(directory_);
+  // Each missing part is made for this user only (XDG Base Directory Specification).
+  for (std::size_t end = directory_.find('/', 1);; end = directory_.find('/', end + 1)) {
+    const std::string part = directory_.substr(0, end);
+    if (::mkdir(part.c_str(), 0700) != 0 && errno != EEXIST) return failure(part);
+    if (end == std::string::npos) break;
+  }
   struct stat info {};
   if (::stat(directory_.c_str(), &info) != 0) return failure(directory_);
   if (!S_ISDIR(info.st_mode) || info.st_uid != ::geteuid() || (info.st_mode & 022U) != 0)

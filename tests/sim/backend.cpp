@@ -247,8 +247,8 @@ void Backend::send_dressed(Epoch connection, std::string answer) {
   }
   if (world_.chance(faults.pretty)) {
     answer.insert(1, "\r\n  ");
-    answer.insert(answer.size() - 1, "\n");
-    answer += "\n";
+    answer.insert(answer.size() - 1, 1, '\n');
+    answer.push_back('\n');
   }
   if (world_.chance(faults.batch)) {
     answer.insert(0, R"([{"jsonrpc":"2.0","method":"notifications/roots"},)").append(", 17]");

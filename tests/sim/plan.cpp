@@ -118,7 +118,7 @@ void draw_host(Prng& random, HostHabits& host) {
 Plan calm_plan() {
   Plan plan;
   plan.settings.endpoints = {"ws://simulated/"};
-  plan.settings.shim_version = "0";
+  plan.settings.shim_version = "1.2.3";
   plan.host.gap_max = Duration::zero();  // does nothing by itself
   return plan;
 }
@@ -126,7 +126,7 @@ Plan calm_plan() {
 Plan random_plan(Prng& random) {
   Plan plan;
   plan.settings.endpoints = {"ws://simulated/"};
-  plan.settings.shim_version = "0";
+  plan.settings.shim_version = "1.2.3";
   draw_settings(random, plan.settings);
   draw_link(random, plan.link);
   draw_backend(random, plan.backend);

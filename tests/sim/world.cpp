@@ -144,8 +144,8 @@ void World::turn(shim::Event* event, std::string_view written, bool too_long) {
                     .deadline = session_->next_deadline(),
                     .deadlines_done = deadlines,
                     .outbox_cost_bytes = session_->outbox().cost_bytes(),
-                    .pending = session_->pending().size(),
                     .unsent_bytes = session_->outbox().cost_bytes() + link_.unwritten_bytes(),
+                    .pending = session_->pending().size(),
                     .unread_by_host_bytes = host_.unread_bytes()});
   in_turn_ = false;
   lag_ = is_calm() ? Duration(0) : random_.between(Duration(0), plan_.timer_lag_max);
