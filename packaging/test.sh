@@ -10,7 +10,8 @@ Installs the missing packages, builds one preset and runs its tests. The last li
 "N passed, N failed". The exit status is 0 only if something ran and nothing failed.
 
   --preset NAME           dev (default), release, asan or tsan; built in build/NAME
-  --only unit|sim|e2e     build and run one test program instead of all three
+  --only PART             unit, golden, sim, e2e or sdk instead of all of them; sdk: the official
+                          TypeScript SDK as the host (dev and release only)
   --filter PATTERN        test cases whose name matches, for example '*reconnect*' (doctest's -tc=)
   -h, --help              this text
 
@@ -22,7 +23,7 @@ TEXT
 }
 
 preset=dev
-programs=(unit sim e2e)
+programs=(unit golden sim e2e sdk)
 targets=(all)
 program_args=(--no-colors=true)
 
@@ -40,11 +41,15 @@ while (($# > 0)); do
       ;;
     --only)
       case "${2:-}" in
-        unit | sim | e2e)
+        unit | golden | sim | e2e)
           programs=("$2")
           targets=("$2_tests")
           ;;
-        *) bad_usage "--only takes unit, sim or e2e" ;;
+        sdk)
+          programs=(sdk)
+          targets=(mcp-ws-shim fake_backend)
+          ;;
+        *) bad_usage "--only takes unit, golden, sim, e2e or sdk" ;;
       esac
       shift
       ;;
@@ -111,11 +116,37 @@ run_program() {
   running=()
 }
 
+# The SDK's cases are scripts, too slow and of no further use under a sanitizer.
+run_sdk() {
+  local log="$1" sdk=tests/e2e/sdk
+  $sdk/setup.sh >"$log" 2>&1 || status=$?
+  cat "$log"
+  if ((status != 0)) || grep -q 'SKIPPED:' "$log"; then
+    return
+  fi
+  run_program "$log" env SHIM="$root/build/$preset/shim/mcp-ws-shim" \
+    FAKE_BACKEND="$root/build/$preset/tests/backend/fake_backend" node $sdk/run.mjs
+}
+
 passed_total=0
 failed_total=0
 for name in "${programs[@]}"; do
   program="build/$preset/tests/$name/${name}_tests"
   log="$work/$name.log"
+  if [[ "$name" == sdk ]]; then
+    [[ "$preset" == dev || "$preset" == release ]] || continue
+    echo
+    echo "== tests/e2e/sdk"
+    status=0
+    run_sdk "$log"
+    grep -q 'SKIPPED:' "$log" && continue
+    counts="$(sed -nE 's/^([0-9]+) passed, ([0-9]+) failed$/\1 \2/p' "$log" | tail -n 1)"
+    read -r passed failed <<<"${counts:-0 1}"
+    if ((status != 0 && failed == 0)); then failed=1; fi
+    passed_total=$((passed_total + passed))
+    failed_total=$((failed_total + failed))
+    continue
+  fi
   echo
   echo "== $program"
   if [[ ! -x "$program" ]]; then
