@@ -149,8 +149,13 @@ void Session::handle(event::CacheLoaded& event) {
   const auto known = cache_.find(event.version);
   if (known == cache_.end() || known->second.loaded) return;
   known->second.loaded = true;
-  known->second.text = std::move(event.text);
-  if (std::exchange(known->second.unsaved, false)) save(event.version, cached(event.version));
+  known->second.text = event.text;
+  if (std::exchange(known->second.unsaved, false)) {
+    // What was learnt meanwhile is mostly what is in the file already.
+    Cached& merged = cached(event.version);
+    if (merged.entry.serialise(settings_.endpoints.front(), event.version) != event.text)
+      save(event.version, merged);
+  }
   answer_offline_due();
 }
 

@@ -36,7 +36,7 @@ struct Settings {
   Offline offline = Offline::cache;
   Duration init_grace = std::chrono::milliseconds(2500);
   Duration init_timeout = std::chrono::seconds(15);
-  std::string shim_version;  ///< for the server info of an answer of our own
+  std::string shim_version{};  ///< for the server info of an answer of our own
 };
 
 }  // namespace shim

@@ -124,11 +124,16 @@ bool Host::pull_lines(bool ended) {
 void Host::pump() {
   if (paused_ || closed_ || !pull_lines(false)) return;
   if (!pipe_.empty()) {
-    const std::size_t most = std::min(pipe_.size(), world_.plan().host.piece_max);
-    const std::size_t piece = world_.is_calm() ? pipe_.size() : world_.random().between(std::uint64_t{1}, most);
-    std::memcpy(framer_.space(piece).data(), pipe_.data(), piece);
+    const std::size_t all = pipe_.size() - pipe_read_;
+    const std::size_t most = std::min(all, world_.plan().host.piece_max);
+    const std::size_t piece = world_.is_calm() ? all : world_.random().between(std::uint64_t{1}, most);
+    std::memcpy(framer_.space(piece).data(), pipe_.data() + pipe_read_, piece);
     framer_.commit(piece);
-    pipe_.erase(0, piece);
+    pipe_read_ += piece;
+    if (pipe_read_ == pipe_.size()) {
+      pipe_.clear();
+      pipe_read_ = 0;
+    }
     if (pull_lines(false)) schedule_write();
   } else if (closing_ && pull_lines(true)) {
     closed_ = true;

@@ -103,6 +103,7 @@ class Host {
   bool closing_ = false, closed_ = false;
 
   std::string pipe_;             ///< written and not yet read by the shim
+  std::size_t pipe_read_ = 0;    ///< bytes of it that have been
   std::deque<std::string> said_; ///< the lines in it
   shim::LineFramer framer_;
   bool write_scheduled_ = false;

@@ -221,13 +221,13 @@ void Model::host_answer(const std::string& line, const Json& message) {
 
 void Model::settle(Ask& ask, const std::string& line, const Json& message) {
   const Json data = own_data(message);
-  if (data.is_object() && string_at(data, "source") == "mcp-ws-shim") {
+  if (error_code(message) == shim::jsonrpc::internal_error && replaced_in_turn_ == turn_) {
+    // The core has failed a check and told everybody.
+  } else if (data.is_object() && string_at(data, "source") == "mcp-ws-shim") {
     judge_own_answer(ask, message, data);
   } else if (may_be_offline(ask) && !came_in_turn_.contains(line)) {
     judge_offline_answer(ask, message);
     if (message.contains("result")) learn(ask, message);
-  } else if (error_code(message) == shim::jsonrpc::internal_error && replaced_in_turn_ == turn_) {
-    // The core has failed a check and told everybody.
   } else {
     judge_backend_answer(ask, line, message);
   }

@@ -133,7 +133,7 @@ Plan random_plan(Prng& random) {
   draw_host(random, plan.host);
   draw_disk(random, plan.disk);
   if (random.chance(0.04)) {  // more than a link takes at once
-    plan.host.padding_max = 400'000;
+    plan.host.padding_max = 100'000;
     plan.host.burst = 0.3;
   }
   if (plan.host.piece_max < 100 && plan.host.padding_max > 500) plan.host.padding_max = 500;

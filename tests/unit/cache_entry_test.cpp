@@ -4,6 +4,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <array>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -89,7 +90,8 @@ TEST_CASE("cache entry 6: no result that a backend may send makes the file unrea
   }
 }
 
-TEST_CASE("cache entry 6: a file that is not ours, or not of this URL and version, is not believed") {
+TEST_CASE(
+    "cache entry 6: a file that is not ours, or not of this URL and version, is not believed") {
   CacheEntry entry;
   CHECK(entry.put("tools/list", R"({"tools":[]})"));
   const std::string good = text_of(entry);
@@ -102,7 +104,7 @@ TEST_CASE("cache entry 6: a file that is not ours, or not of this URL and versio
   const std::string head =
       R"({"format":1,"url":")" + std::string(url) + R"(","version":"2025-11-25",)";
   REQUIRE(CacheEntry::parse(head + R"("results":{}})", url, asked).has_value());
-  const std::array texts{
+  const std::vector<std::string> texts{
       std::string(),
       std::string("\0\0\0\0", 4),
       std::string("null"),
@@ -131,23 +133,34 @@ TEST_CASE("cache entry 6: a file that is not ours, or not of this URL and versio
   }
 }
 
+/// A result of this many bytes.
+std::string result_of_size(std::size_t size) {
+  return R"({"a":")" + std::string(size - 8, 'x') + R"("})";
+}
+
 TEST_CASE("cache entry 6: at most 8 MiB are written, or believed") {
   static_assert(CacheEntry::file_bytes_max == std::size_t{8} << 20U);
   CacheEntry entry;
   CHECK(entry.put("tools/list", "{}"));
-  const std::size_t frame = text_of(entry).size() - 2;
-  const auto result = [](std::size_t size) {
-    return R"({"a":")" + std::string(size - 8, 'x') + R"("})";
-  };
-  CHECK(entry.put("tools/list", result(CacheEntry::file_bytes_max - frame)));
+  CHECK(entry.put("prompts/list", "{}"));
+  const std::size_t room = CacheEntry::file_bytes_max - (text_of(entry).size() - 4);
+  const std::size_t first = std::min(room / 2, CacheEntry::result_bytes_max);
+  CHECK(entry.put("tools/list", result_of_size(first)));
+  CHECK(entry.put("prompts/list", result_of_size(room - first)));
   const std::string text = text_of(entry);
   CHECK(text.size() == CacheEntry::file_bytes_max);
   CHECK(CacheEntry::parse(text, url, asked).has_value());
   CHECK_FALSE(CacheEntry::parse(text + " ", url, asked).has_value());
-  static_cast<void>(entry.put("tools/list", result(CacheEntry::file_bytes_max - frame + 1)));
-  const auto larger = entry.serialise(url, asked);
-  const bool within = !larger || larger->size() <= CacheEntry::file_bytes_max;
-  CHECK(within);
+  CHECK(entry.put("prompts/list", result_of_size(room - first + 1)));
+  CHECK_FALSE(entry.serialise(url, asked).has_value());
+}
+
+TEST_CASE("cache entry 12: a result too large to share a file is not kept") {
+  CacheEntry entry;
+  CHECK(entry.put("tools/list", result_of_size(CacheEntry::result_bytes_max)));
+  CHECK_FALSE(entry.put("prompts/list", result_of_size(CacheEntry::result_bytes_max + 1)));
+  CHECK(entry.find("prompts/list") == nullptr);
+  CHECK(entry.serialise(url, asked).has_value());
 }
 
 TEST_CASE("cache entry 6: what is known is not overwritten by what an older file says") {

@@ -68,7 +68,8 @@ mode_t mode_of(const std::string& path) {
 
 std::vector<std::string> files_in(const std::string& directory) {
   std::vector<std::string> names;
-  for (const auto& entry : fs::directory_iterator(directory)) names.push_back(entry.path().string());
+  for (const auto& entry : fs::directory_iterator(directory))
+    names.push_back(entry.path().string());
   return names;
 }
 
@@ -111,7 +112,8 @@ TEST_CASE("cache 6: what is stored is loaded, to the byte, by URL and by version
   CHECK(files_in(directory).size() == 2);
 }
 
-TEST_CASE("cache 6: the directory is for this user only, and so are the files, whatever the umask") {
+TEST_CASE(
+    "cache 6: the directory is for this user only, and so are the files, whatever the umask") {
   for (const mode_t mask : {0U, 022U, 002U, 077U}) {
     CAPTURE(mask);
     const TemporaryDirectory top;
@@ -184,9 +186,9 @@ TEST_CASE("cache 6: a directory in place of the file is no file, and cannot be r
   Cache cache(top / "cache", url);
   CHECK(cache.load(version).empty());
   CHECK_FALSE(cache.store(version, "new").empty());
-  CHECK(cache.store(version, "new").empty());       // said once
-  CHECK(files_in(top / "cache").size() == 1);       // nothing temporary stays
-  CHECK(cache.store("2025-06-18", "x").empty());    // another file is no trouble
+  CHECK(cache.store(version, "new").empty());     // said once
+  CHECK(files_in(top / "cache").size() == 1);     // nothing temporary stays
+  CHECK(cache.store("2025-06-18", "x").empty());  // another file is no trouble
   CHECK(cache.load("2025-06-18") == "x");
 }
 

@@ -92,14 +92,13 @@ TEST_CASE("lists 5.1: two results are the same list if they hold the same items 
       Row{"one less", R"({"tools":[{"name":"b"}]})", Comparison::different},
       Row{"one twice", R"({"tools":[{"name":"a","x":1},{"name":"b"},{"name":"b"}]})",
           Comparison::different},
-      Row{"another value", R"({"tools":[{"name":"a","x":2},{"name":"b"}]})",
-          Comparison::different},
+      Row{"another value", R"({"tools":[{"name":"a","x":2},{"name":"b"}]})", Comparison::different},
       Row{"another type", R"({"tools":[{"name":"a","x":"1"},{"name":"b"}]})",
           Comparison::different},
       Row{"a new member", R"({"tools":[{"name":"a","x":1},{"name":"b","y":null}]})",
           Comparison::different},
-      Row{"the same page of more", R"({"tools":[{"name":"a","x":1},{"name":"b"}],"nextCursor":"2"})",
-          Comparison::different},
+      Row{"the same page of more",
+          R"({"tools":[{"name":"a","x":1},{"name":"b"}],"nextCursor":"2"})", Comparison::different},
       Row{"no items", R"({})", Comparison::different},
       Row{"items of the wrong type", R"({"tools":{}})", Comparison::different},
       Row{"no object", R"(7)", Comparison::different},
@@ -132,8 +131,8 @@ TEST_CASE("lists 5.1: what the host saw in pages is never known to be the same")
     std::string result;
     bool first_page;
   };
-  const std::string big = R"({"tools":[{"name":")" + std::string(Lists::list_bytes_max, 'x') +
-                          R"("}]})";
+  const std::string big =
+      R"({"tools":[{"name":")" + std::string(Lists::list_bytes_max, 'x') + R"("}]})";
   const std::array rows{
       Row{"a first page", R"({"tools":[],"nextCursor":"2"})", true},
       Row{"a last page", R"({"tools":[]})", false},
@@ -235,8 +234,14 @@ TEST_CASE("lists 5.3: a first page forgets what was learnt, a further one adds t
 
 TEST_CASE("lists 5.3: a list that makes no sense teaches nothing, and does no harm") {
   const std::array results{
-      R"({"tools":7})",  R"({"tools":[7,null,[],{}]})",      R"({"tools":[{"name":7}]})", R"([])",
-      R"({})",           R"({"tools":{"name":"t"}})",        R"(null)",                   "",
+      R"({"tools":7})",
+      R"({"tools":[7,null,[],{}]})",
+      R"({"tools":[{"name":7}]})",
+      R"([])",
+      R"({})",
+      R"({"tools":{"name":"t"}})",
+      R"(null)",
+      "",
       R"({"tools":[{"name":"t","annotations":{"readOnlyHint":true},"x":1e999}]})",
       R"({"tools":[{"name":"t","annotations":{"readOnlyHint":true},"x":"\ud800"}]})",
   };

@@ -19,9 +19,8 @@ inline constexpr std::string_view all_lists =
 
 inline std::string initialize_result(std::string_view capabilities = all_lists,
                                      std::string_view got = version) {
-  return R"({"protocolVersion":")" + std::string(got) +
-         R"(","capabilities":)" + std::string(capabilities) +
-         R"(,"serverInfo":{"name":"b","version":"1"}})";
+  return R"({"protocolVersion":")" + std::string(got) + R"(","capabilities":)" +
+         std::string(capabilities) + R"(,"serverInfo":{"name":"b","version":"1"}})";
 }
 
 /// The member of a list result that holds the items.
@@ -72,8 +71,8 @@ inline std::string result_of(std::string_view text) {
 
 /// The first of `texts` with this method; empty if there is none.
 inline std::string with_method(const std::vector<std::string>& texts, std::string_view method) {
-  const auto found =
-      std::ranges::find_if(texts, [&](const std::string& text) { return method_of(text) == method; });
+  const auto found = std::ranges::find_if(
+      texts, [&](const std::string& text) { return method_of(text) == method; });
   return found == texts.end() ? std::string() : *found;
 }
 
@@ -122,9 +121,9 @@ inline std::string discover(std::string_view id) { return modern_request(id, "se
 
 /// A subscription with this filter, the raw members of an object.
 inline std::string listen(std::string_view id, std::string_view filter) {
-  return request(id, "subscriptions/listen",
-                 R"({"notifications":{)" + std::string(filter) + "}," + std::string(modern_meta) +
-                     "}");
+  return request(
+      id, "subscriptions/listen",
+      R"({"notifications":{)" + std::string(filter) + "}," + std::string(modern_meta) + "}");
 }
 
 inline std::string subscription_meta(std::string_view id) {

@@ -58,8 +58,8 @@ TEST_CASE("session 6: a file is written only when something has changed") {
 
 TEST_CASE("session 6: a run that learns nothing new leaves the file alone") {
   Driver d;
-  d.cache_files[asked] = cache_file({{"initialize", initialize_result()},
-                                     {"tools/list", list_of(ListKind::tools, {item("a")})}});
+  d.cache_files[asked] = cache_file(
+      {{"initialize", initialize_result()}, {"tools/list", list_of(ListKind::tools, {item("a")})}});
   establish_with(d);
   ask_and_answer(d, request("1", "tools/list"), list_of(ListKind::tools, {item("a")}));
   CHECK(d.cache_stores == 0);
@@ -184,11 +184,11 @@ TEST_CASE("session 6: a version that is not fit for a file name is not cached") 
     Driver d;
     establish_with(d, all_lists, odd);
     ask_and_answer(d, request("1", "tools/list"), list_of(ListKind::tools, {item("a")}));
-    ask_and_answer(d,
-                   request("2", "tools/list",
-                           R"({"_meta":{"io.modelcontextprotocol/protocolVersion":")" + odd +
-                               R"("}})"),
-                   list_of(ListKind::tools, {item("a")}));
+    ask_and_answer(
+        d,
+        request("2", "tools/list",
+                R"({"_meta":{"io.modelcontextprotocol/protocolVersion":")" + odd + R"("}})"),
+        list_of(ListKind::tools, {item("a")}));
     CHECK(d.cache_loads.empty());
     CHECK(d.cache_stores == 0);
     d.lose();  // the session itself goes on as ever
@@ -205,11 +205,11 @@ TEST_CASE("session 6: a host that asks for many versions gets a cache for the fi
   d.go_ready();
   for (int i = 0; i < 100; ++i) {
     const std::string id = std::to_string(i);
-    ask_and_answer(d,
-                   request(id, "tools/list",
-                           R"({"_meta":{"io.modelcontextprotocol/protocolVersion":"v)" + id +
-                               R"("}})"),
-                   list_of(ListKind::tools, {item("a")}));
+    ask_and_answer(
+        d,
+        request(id, "tools/list",
+                R"({"_meta":{"io.modelcontextprotocol/protocolVersion":"v)" + id + R"("}})"),
+        list_of(ListKind::tools, {item("a")}));
   }
   CHECK(d.cache_loads.size() == 8);
   CHECK(d.cache_files.size() == 8);
@@ -222,12 +222,30 @@ TEST_CASE("session 6: a list too large for the file does not keep the others out
   const std::string big =
       list_of(ListKind::tools, {item(std::string(CacheEntry::file_bytes_max, 'x'))});
   ask_and_answer(d, request("1", "tools/list"), big);
-  CHECK(d.logged("too large", LogLevel::warn) == 1);
   ask_and_answer(d, request("2", "prompts/list"), list_of(ListKind::prompts, {item("p")}));
   const CacheEntry entry = cached_in(d);
   CHECK(entry.find("initialize") != nullptr);
   CHECK(entry.find("prompts/list") != nullptr);
   for (const auto& [name, text] : d.cache_files) CHECK(text.size() <= CacheEntry::file_bytes_max);
+}
+
+TEST_CASE("session 6: lists that are too large together leave the file as it is, with a warning") {
+  Driver d;
+  establish_with(d);
+  const std::string big = item(std::string(CacheEntry::result_bytes_max - 1000, 'x'));
+  ask_and_answer(d, request("1", "tools/list"), list_of(ListKind::tools, {big}));
+  CHECK(d.logged("too large", LogLevel::warn) == 0);
+  ask_and_answer(d, request("2", "prompts/list"), list_of(ListKind::prompts, {big}));
+  const std::string before = d.cache_files[asked];
+  ask_and_answer(d, request("3", "resources/list"), list_of(ListKind::resources, {big}));
+  CHECK(d.logged("too large", LogLevel::warn) == 1);
+  CHECK((d.cache_files[asked] == before));
+  CHECK(before.size() <= CacheEntry::file_bytes_max);
+  // This run still knows it, for it is as good as the last list of the session.
+  d.lose();
+  d.host(request("4", "resources/list"));
+  d.advance(d.settings.init_grace);
+  CHECK(d.answers_to("4") == 1);
 }
 
 TEST_CASE("session 6: odd but legal JSON in one result does not cost the others") {

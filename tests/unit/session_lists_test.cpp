@@ -51,7 +51,10 @@ TEST_CASE("session 5.1: list_changed is sent once if the list differs, else not 
       Row{"none before", {}, {item("a")}, "", true},
       Row{"none before nor now", {}, {}, "", false},
       Row{"another name", {item("a")}, {item("b")}, "", true},
-      Row{"an order inside an item", {item("a")}, {R"({"name":"a","x":{"b":1,"a":[2,1]}})"}, "",
+      Row{"an order inside an item",
+          {item("a")},
+          {R"({"name":"a","x":{"b":1,"a":[2,1]}})"},
+          "",
           true},
       Row{"paged now", {item("a")}, {item("a")}, "page2", true},
   };
@@ -64,8 +67,8 @@ TEST_CASE("session 5.1: list_changed is sent once if the list differs, else not 
       show(d, "1", kind, list_of(kind, row.shown));
       come_back_with(d, kind, list_of(kind, row.fresh, row.next));
       const auto told = d.take_host();
-      CHECK(told == (row.told ? std::vector<std::string>{changed(kind)}
-                              : std::vector<std::string>{}));
+      CHECK(told ==
+            (row.told ? std::vector<std::string>{changed(kind)} : std::vector<std::string>{}));
       d.advance(1h);
       CHECK(d.take_host().empty());
     }
@@ -81,9 +84,8 @@ TEST_CASE("session 5.1: the fetch comes after initialized and before the host's 
   resume_with(d);
   const auto sent = d.take_link();
   CHECK(methods_in(sent) == std::vector<std::string>{"initialize", "notifications/initialized",
-                                                     "tools/list", "prompts/list",
-                                                     "resources/list", "resources/templates/list",
-                                                     "tools/call"});
+                                                     "tools/list", "prompts/list", "resources/list",
+                                                     "resources/templates/list", "tools/call"});
   for (const std::string& text : sent) {
     const std::string method = method_of(text);
     if (!method.ends_with("/list")) continue;
@@ -112,7 +114,8 @@ TEST_CASE("session 5.1: what the host saw in pages is announced without a fetch,
   CHECK(d.take_host().empty());
 }
 
-TEST_CASE("session 5.1: a list that the host has never been given is neither fetched nor announced") {
+TEST_CASE(
+    "session 5.1: a list that the host has never been given is neither fetched nor announced") {
   Driver d;
   establish_with(d);
   SUBCASE("never asked") {}
@@ -187,8 +190,8 @@ TEST_CASE("session 5.1: a backend that has lost a capability has no items, and i
       d.lose();
       resume_with(d, "{}");
       CHECK(own_fetch(d.take_link(), kind).empty());
-      CHECK(d.take_host() == (row.told ? std::vector<std::string>{changed(kind)}
-                                       : std::vector<std::string>{}));
+      CHECK(d.take_host() ==
+            (row.told ? std::vector<std::string>{changed(kind)} : std::vector<std::string>{}));
     }
   }
 }

@@ -31,7 +31,8 @@ std::string own_fetch(const std::vector<std::string>& sent, ListKind kind) {
   return {};
 }
 
-TEST_CASE("session 5.2: a live subscription is sent again on each link, byte for byte, and no more") {
+TEST_CASE(
+    "session 5.2: a live subscription is sent again on each link, byte for byte, and no more") {
   const std::array ids{"7", "\"s\"", "\"\\u0061\"", "7.5"};
   for (const std::string id : ids) {
     CAPTURE(id);
@@ -91,7 +92,8 @@ TEST_CASE("session 5.2: the first acknowledgement reaches the host, on whichever
   CHECK(d.take_host().empty());
 }
 
-TEST_CASE("session 5.2: a subscription made while the backend is away is acknowledged after the grace") {
+TEST_CASE(
+    "session 5.2: a subscription made while the backend is away is acknowledged after the grace") {
   const std::string filter = R"("toolsListChanged":true,"resourceSubscriptions":["file:///a"])";
   Driver d;
   d.host(listen("\"s\"", filter));
@@ -267,7 +269,8 @@ TEST_CASE("session 5.2: a list from before the subscription was made is compared
   CHECK(last_of(d.take_host()) == changed_for(ListKind::tools, "7"));
 }
 
-TEST_CASE("session 5.2: requests of a backend are dropped in a modern session, passed in a mixed one") {
+TEST_CASE(
+    "session 5.2: requests of a backend are dropped in a modern session, passed in a mixed one") {
   Driver d;
   d.go_ready();
   d.host(modern_request("1", "tools/list"));
@@ -324,7 +327,8 @@ TEST_CASE("session 5.2: a modern request in flight when its link is lost follows
   CHECK(d.take_link() == std::vector<std::string>{modern_request("1", "tools/list")});
 }
 
-TEST_CASE("session 5.2: a listen without modern _meta, or with --protocol jsonrpc, is any request") {
+TEST_CASE(
+    "session 5.2: a listen without modern _meta, or with --protocol jsonrpc, is any request") {
   for (const bool jsonrpc_only : {false, true}) {
     CAPTURE(jsonrpc_only);
     Settings settings = default_settings();

@@ -45,7 +45,8 @@ TEST_CASE("session 5.0: a roots change takes the place of the last one, so that 
   const auto sent = d.take_link();
   REQUIRE(sent.size() >= 3);
   const std::vector<std::string> tail(sent.end() - 3, sent.end());
-  CHECK(tail == std::vector<std::string>{request("1", "m"), notify(roots_changed), notify("after")});
+  CHECK(tail ==
+        std::vector<std::string>{request("1", "m"), notify(roots_changed), notify("after")});
 }
 
 TEST_CASE("session 5.0: while ready no roots change is held back, and each outage starts afresh") {
@@ -118,7 +119,8 @@ TEST_CASE("session 5.2: with --protocol jsonrpc a roots change is a notification
   CHECK(d.take_link().size() == 2);
 }
 
-TEST_CASE("session 5.0: a notification that waits longer than --queue-timeout is dropped, counted") {
+TEST_CASE(
+    "session 5.0: a notification that waits longer than --queue-timeout is dropped, counted") {
   for (const Duration timeout : {Duration(1ms), Duration(45s)}) {
     CAPTURE(timeout.count());
     Settings settings = default_settings();
@@ -184,7 +186,8 @@ TEST_CASE("session 5.0: notifications and requests leave in the order the host w
   CHECK(d.take_link() == wanted);
 }
 
-TEST_CASE("session 5.0: progress of the host about requests of a lost link is dropped and counted") {
+TEST_CASE(
+    "session 5.0: progress of the host about requests of a lost link is dropped and counted") {
   Driver d;
   establish_with(d);
   d.host(progress("1"));

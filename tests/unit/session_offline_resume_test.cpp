@@ -33,8 +33,8 @@ TEST_CASE("session 6: after an offline initialize the backend is told the sessio
   CHECK(again["params"]["clientInfo"]["name"] == "h");
   CHECK(id_of(first_of(sent)) != "0");
   CHECK(d.take_host().empty());  // the answer stays here
-  d.backend(answer(id_of(with_method(sent, "tools/list")),
-                   list_of(ListKind::tools, {item("new")})));
+  d.backend(
+      answer(id_of(with_method(sent, "tools/list")), list_of(ListKind::tools, {item("new")})));
   CHECK(d.take_host() == std::vector<std::string>{notify("notifications/tools/list_changed")});
 }
 
@@ -188,7 +188,8 @@ TEST_CASE("session 6: initialized sent ahead of an offline answer reaches the ba
         std::vector<std::string>{"initialize", "notifications/initialized"});
 }
 
-TEST_CASE("session 6: initialized sent while the session is being resumed reaches the backend once") {
+TEST_CASE(
+    "session 6: initialized sent while the session is being resumed reaches the backend once") {
   Driver d;
   know_backend(d);
   d.host(initialize("0"));
@@ -250,7 +251,8 @@ TEST_CASE("session 6: a cancelled request is not answered, nor another one under
   CHECK(d.take_host().empty());
 }
 
-TEST_CASE("session 6: an id used again after --queue-timeout is not answered in the old one's place") {
+TEST_CASE(
+    "session 6: an id used again after --queue-timeout is not answered in the old one's place") {
   Settings settings = default_settings();
   settings.queue_timeout = 1s;
   Driver d(settings);

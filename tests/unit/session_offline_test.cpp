@@ -117,7 +117,8 @@ TEST_CASE("session 6: an --init-timeout shorter than the grace ends the wait") {
   }
 }
 
-TEST_CASE("session 6: the grace has begun when the backend went away, the timeout with the request") {
+TEST_CASE(
+    "session 6: the grace has begun when the backend went away, the timeout with the request") {
   Driver d;
   SUBCASE("from the cache at once") {
     d.cache_files[asked] = cache_file({{"initialize", initialize_result()}});
@@ -155,20 +156,20 @@ TEST_CASE("session 6: initialize never gets an error") {
   }
   d.advance(settings.init_timeout);
   CHECK(d.answers_to("0") == 1);
-  const auto found = std::ranges::find_if(
-      d.host_log, [](const std::string& line) { return id_of(line) == "0"; });
+  const auto found =
+      std::ranges::find_if(d.host_log, [](const std::string& line) { return id_of(line) == "0"; });
   REQUIRE(found != d.host_log.end());
   CHECK_FALSE(result_of(*found).empty());
 }
 
 TEST_CASE("session 6: the four lists come from the cache, and share one grace") {
   Driver d;
-  d.cache_files[asked] = cache_file({{"initialize", initialize_result()},
-                                     {"tools/list", list_of(ListKind::tools, {item("t")})},
-                                     {"prompts/list", list_of(ListKind::prompts, {item("p")})},
-                                     {"resources/list", list_of(ListKind::resources, {item("r")})},
-                                     {"resources/templates/list",
-                                      list_of(ListKind::templates, {item("u")})}});
+  d.cache_files[asked] =
+      cache_file({{"initialize", initialize_result()},
+                  {"tools/list", list_of(ListKind::tools, {item("t")})},
+                  {"prompts/list", list_of(ListKind::prompts, {item("p")})},
+                  {"resources/list", list_of(ListKind::resources, {item("r")})},
+                  {"resources/templates/list", list_of(ListKind::templates, {item("u")})}});
   initialize_offline(d);
   const std::array names{"t", "p", "r", "u"};
   for (const ListKind kind : list_kinds) {
@@ -267,7 +268,7 @@ TEST_CASE("session 6: only after the minimal result are lists empty that nobody 
 TEST_CASE("session 6: a new initialize ends what the minimal result allowed") {
   Driver d;
   initialize_offline(d);
-  d.go_ready();
+  d.go_ready(asked);
   establish_with(d);
   d.lose();
   d.host(request("5", "tools/list"));
@@ -277,8 +278,8 @@ TEST_CASE("session 6: a new initialize ends what the minimal result allowed") {
 
 TEST_CASE("session 6: a request for a further page waits for the backend, as all else does") {
   Driver d;
-  d.cache_files[asked] = cache_file({{"initialize", initialize_result()},
-                                     {"tools/list", list_of(ListKind::tools, {item("t")})}});
+  d.cache_files[asked] = cache_file(
+      {{"initialize", initialize_result()}, {"tools/list", list_of(ListKind::tools, {item("t")})}});
   initialize_offline(d);
   const std::array texts{request("1", "tools/list", R"({"cursor":"page2"})"),
                          request("2", "tools/call"), request("3", "prompts/get"),

@@ -39,7 +39,8 @@ bool is_replayed(Driver& d, const std::string& text) {
   return times == 1;
 }
 
-TEST_CASE("session 5.3: a call is replayed if its tool was last listed as read-only or idempotent") {
+TEST_CASE(
+    "session 5.3: a call is replayed if its tool was last listed as read-only or idempotent") {
   struct Row {
     std::string annotations;
     bool replayed;
@@ -65,9 +66,11 @@ TEST_CASE("session 5.3: a call is replayed if its tool was last listed as read-o
   }
 }
 
-TEST_CASE("session 5.3: a tool that was never listed is not called twice, nor a call without name") {
-  const std::array params{R"({"name":"unknown"})", R"({})",         R"({"name":7})",
-                          R"({"name":["t"]})",     R"({"name":""})", R"({"arguments":{"name":"t"}})"};
+TEST_CASE(
+    "session 5.3: a tool that was never listed is not called twice, nor a call without name") {
+  const std::array params{R"({"name":"unknown"})", R"({})",
+                          R"({"name":7})",         R"({"name":["t"]})",
+                          R"({"name":""})",        R"({"arguments":{"name":"t"}})"};
   for (const std::string one : params) {
     CAPTURE(one);
     Driver d;
@@ -112,8 +115,8 @@ TEST_CASE("session 5.3: hints are learnt from a list that came from the cache") 
   Driver d;
   d.cache_files["2025-11-25"] =
       cache_file({{"initialize", initialize_result()},
-                  {"tools/list", list_of(ListKind::tools, {tool("t", R"({"idempotentHint":true})"),
-                                                           tool("u")})}});
+                  {"tools/list", list_of(ListKind::tools,
+                                         {tool("t", R"({"idempotentHint":true})"), tool("u")})}});
   d.host(initialize("0"));
   d.advance(d.settings.init_grace);
   d.host(notify("notifications/initialized"));
