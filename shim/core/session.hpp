@@ -175,7 +175,7 @@ class Session {
   void answer_offline(std::string_view id, const std::string& result);
   void acknowledge_offline(Request& request);
   [[nodiscard]] Cached& cached(const std::string& version);
-  void save(const std::string& version, Cached& cached);
+  void save(const std::string& version, Cached& known);
   void remember(const std::string& version, std::string_view method, std::string_view result);
   void show_list(const Request& request, ListKind kind, std::string_view result, Epoch from);
   [[nodiscard]] bool uses_cache() const {

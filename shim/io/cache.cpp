@@ -105,7 +105,7 @@ std::string Cache::write_file(const std::string& version, std::string_view text)
       ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
   if (!file) return failure(temporary);
   if (!write_all(file.get(), text) || ::rename(temporary.c_str(), final_path.c_str()) != 0) {
-    const std::string error = failure(temporary);
+    std::string error = failure(temporary);
     ::unlink(temporary.c_str());
     return error;
   }

@@ -76,8 +76,8 @@ Loop::Loop(const Config& config)
   info.timeout_secs = static_cast<unsigned>(limit);
   info.connect_timeout_secs = static_cast<unsigned>(limit);
   info.retry_and_idle_policy = &no_policy;
-  info.gid = static_cast<gid_t>(-1);
-  info.uid = static_cast<uid_t>(-1);
+  info.gid = -1;
+  info.uid = -1;
   if (config.tls) {
     info.options |= LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT;
     if (!config.ca_file.empty()) {

@@ -149,6 +149,7 @@ std::string Backend::answer_to(Connection& connection, std::string_view text, co
   const std::string_view id = raw_member(text, "id");
   const std::uint64_t seq = number_at(message, "params", "seq");
   if (method == "initialize") {
+    if (mended_ && !world_.model().version().empty()) version_ = world_.model().version();
     connection.greeted = true;
     connection.initialized = false;
     if (world_.chance(world_.plan().backend.error / 3)) return error_of(id, -32050, seq);

@@ -28,6 +28,8 @@ class Backend {
   void kill(Duration notice = {});
   /// Gives way to another version, or comes back to its own.
   void set_version(std::string version) { version_ = std::move(version); }
+  /// From now on it answers with the version that the host's session has.
+  void mend_version() { mended_ = true; }
   [[nodiscard]] const std::string& version() const { return version_; }
   /// From now on it lists one tool more, or the first ones again.
   void change_tools() { catalog_ = (catalog_ + 1) % 3; }
@@ -87,6 +89,7 @@ class Backend {
 
   World& world_;
   bool up_ = true;
+  bool mended_ = false;
   std::string version_ = "2025-06-18";
   unsigned catalog_ = 0;
   std::map<Epoch, Connection> connections_;

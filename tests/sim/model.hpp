@@ -77,7 +77,7 @@ class Model {
   void link_opened(Epoch epoch);
   void link_lost(Epoch epoch, std::optional<Duration> retry_after = {});
   void link_message(Epoch epoch, std::string_view text);
-  void hangup() { retry_after_ = Duration(0); }
+  void hangup() { may_hurry_ = true; }
   void core_replaced() { replaced_in_turn_ = turn_; }
 
   // Orders the core gives in this turn.
@@ -126,7 +126,7 @@ class Model {
   };
   /// What has been seen on the present link.
   struct Watch {
-    enum class Stage : std::uint8_t { before, initialize, refused, restore, traffic };
+    enum class Stage : std::uint8_t { before, initialize, refused, restore, traffic, excused };
     Stage stage = Stage::before;
     std::string own_id;
     std::vector<std::pair<std::string, std::string>> to_restore;  ///< method and raw params
@@ -144,7 +144,6 @@ class Model {
     bool minimal = false;  ///< the host was given a result that no backend stands behind
     std::map<std::string, Json> shown;    ///< list method to the result the host saw last
     std::set<std::string> told;           ///< list_changed methods since then
-    bool odd = false;      ///< the initialize result is one that nlohmann cannot read
   };
 
   // model_host.cpp
@@ -170,6 +169,10 @@ class Model {
   void judge_initialize_again(const std::string& text, const Json& message);
   void expect_restore(const Json& answer);
   [[nodiscard]] bool take_restore(const std::string& method, std::string_view params);
+  /// With so little room for texts of requests, the core is free to forget what they have set.
+  [[nodiscard]] bool may_forget() const {
+    return settings_.queue_bytes < (std::size_t{64} << 10U);
+  }
   void in_order(std::uint64_t seq);
   void traffic_may_flow(const std::string& text);
   [[nodiscard]] bool may_be_sent_again(const Ask& ask) const;
@@ -220,6 +223,7 @@ class Model {
   TimePoint not_ready_since_;
   std::optional<TimePoint> lost_at_;
   Duration retry_after_{};
+  bool may_hurry_ = false;  ///< a person wants an attempt, whatever Retry-After said
   bool asked_in_turn_ = false;
   Watch watch_;
   Watch watch_before_;  ///< like legacy_before_

@@ -128,7 +128,10 @@ void Model::host_request(std::string_view text, const Json& message) {
     watch_before_ = watch_;
     legacy_ = Legacy();
     legacy_.greeting_seq = ask.seq;
-    if (watch_.stage != Watch::Stage::before) watch_.stage = Watch::Stage::traffic;
+    // A new session in the middle of resuming the old one: how that goes on is nobody's business.
+    const bool resuming = watch_.stage == Watch::Stage::initialize ||
+                          watch_.stage == Watch::Stage::refused;
+    if (resuming) watch_.stage = Watch::Stage::excused;
   }
   open_[id] = ask.seq;
   asked_in_turn_ = true;
@@ -294,7 +297,6 @@ void Model::learn(const Ask& ask, const Json& message) {
   shown_list(ask, message);
   if (ask.method == "initialize" && ask.seq == legacy_.greeting_seq) {
     legacy_.version = message["result"].value("protocolVersion", Json()).dump();
-    legacy_.odd = message["result"].contains("cut");
   } else if (ask.method == "logging/setLevel") {
     legacy_.level_params = ask.params;
   } else if (ask.method == "resources/subscribe") {

@@ -45,7 +45,7 @@ void Model::open_link(Epoch epoch) {
   if (lost_at_ && now_ - *lost_at_ > longest_delay(backoff, retry_after_) + timer_lag_) {
     fail("an attempt comes later than the cap allows");
   }
-  if (lost_at_ && now_ < *lost_at_ + retry_after_) fail("does not wait as Retry-After asked");
+  if (lost_at_ && !may_hurry_ && now_ < *lost_at_ + retry_after_) fail("does not wait as Retry-After asked");
   last_attempt_ = now_;
   last_epoch_ = live_ = epoch;
   live_open_ = false;
@@ -60,6 +60,7 @@ void Model::link_lost(Epoch epoch, std::optional<Duration> retry_after) {
   if (epoch != live_) return;
   lost_in_turn_ = epoch;
   lost_at_ = now_;
+  may_hurry_ = false;
   retry_after_ = retry_after.value_or(Duration(0));
   live_ = 0;
   live_open_ = false;
@@ -193,7 +194,9 @@ void Model::expect_restore(const Json& answer) {
 
 /// Whether the session, as the host left it, wants the new link to be told this.
 bool Model::take_restore(const std::string& method, std::string_view params) {
+  if (watch_.stage == Watch::Stage::excused) return true;
   if (watch_.stage != Watch::Stage::restore) return false;
+  if (may_forget() && method != "notifications/initialized") return true;
   auto& list = watch_.to_restore;
   const auto found = std::ranges::find(list, std::pair(method, std::string(params)));
   if (found == list.end()) return false;
@@ -205,7 +208,7 @@ bool Model::take_restore(const std::string& method, std::string_view params) {
 /// Contract 5.1: before any other traffic, the session is resumed in full.
 void Model::traffic_may_flow(const std::string& text) {
   using Stage = Watch::Stage;
-  if (watch_.stage == Stage::traffic) return;
+  if (watch_.stage == Stage::traffic || watch_.stage == Stage::excused) return;
   if (watch_.stage == Stage::before && !legacy_.version.empty()) {
     fail("sent before the session was resumed: " + text);
   }
@@ -213,10 +216,8 @@ void Model::traffic_may_flow(const std::string& text) {
   if (watch_.stage == Stage::initialize) {
     fail("sent before initialize was answered again: " + text);
   }
-  // With so little room for texts of requests, the core is free to forget what they set.
-  const bool may_forget = settings_.queue_bytes < (std::size_t{64} << 10U);
   for (const auto& [method, params] : watch_.to_restore) {
-    if (may_forget && method != "notifications/initialized") continue;
+    if (may_forget() && method != "notifications/initialized") continue;
     fail("sent before " + method + " " + params + " was restored: " + text);
   }
   watch_.stage = Stage::traffic;

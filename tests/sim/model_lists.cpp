@@ -24,9 +24,6 @@ const List* find_list(std::string_view method) {
   return found == lists.end() ? nullptr : found;
 }
 
-/// A result that the core may take for unreadable (Backend::send_dressed).
-bool is_odd(const Json& result) { return result.contains("cut"); }
-
 /// Breaks within a frame become spaces; all else is passed on as it is.
 std::string flat(std::string_view text) {
   std::string out(text);
@@ -64,7 +61,7 @@ bool Model::may_be_offline(const Ask& ask) const {
   const bool in_flight = live_ != 0 && !ask.sent.empty() && ask.sent.back() == live_;
   const bool has_one = ask.method == "initialize" || find_list(ask.method) != nullptr;
   return reads_mcp() && settings_.offline == shim::Offline::cache && !in_flight && has_one &&
-         phase_before_ != shim::Phase::ready;
+         (phase_before_ != shim::Phase::ready || lost_in_turn_ != 0);
 }
 
 void Model::judge_offline_answer(const Ask& ask, const Json& message) {
@@ -107,9 +104,7 @@ bool Model::take_own_list(const std::string& id, const std::string& method) {
   if (find_list(method) == nullptr || !legacy_.shown.contains(method)) return false;
   const bool again = std::ranges::any_of(
       watch_.own_lists, [&method](const auto& own) { return own.second == method; });
-  if (again || (watch_.stage != Watch::Stage::restore && watch_.stage != Watch::Stage::traffic)) {
-    return false;
-  }
+  if (again || watch_.stage < Watch::Stage::restore) return false;
   watch_.own_lists[id] = method;
   return true;
 }
@@ -124,11 +119,8 @@ bool Model::judge_list_changed(const std::string& line, const std::string& metho
     if (list.changed != method || shown == legacy_.shown.end()) continue;
     const auto fresh = fresh_in_turn_.find(std::string(list.method));
     const Json none;
-    const bool differs = fresh != fresh_in_turn_.end() &&
-                         (fresh->second.value(list.member, none) !=
-                              shown->second.value(list.member, none) ||
-                          is_odd(fresh->second));
-    if (differs || is_odd(shown->second)) {
+    if (fresh != fresh_in_turn_.end() &&
+        fresh->second.value(list.member, none) != shown->second.value(list.member, none)) {
       legacy_.told.insert(method);
       return true;
     }
@@ -139,7 +131,7 @@ bool Model::judge_list_changed(const std::string& line, const std::string& metho
 
 void Model::judge_told(std::string_view tools) {
   const auto shown = legacy_.shown.find("tools/list");
-  if (!reads_mcp() || shown == legacy_.shown.end() || legacy_.odd || !legacy_.initialized) return;
+  if (!reads_mcp() || shown == legacy_.shown.end() || !legacy_.initialized) return;
   if (shown->second.value("tools", Json()) == parse(tools)) return;
   if (!legacy_.told.contains("notifications/tools/list_changed")) {
     fail("the host was not told that the tools have changed");

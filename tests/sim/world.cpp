@@ -140,15 +140,19 @@ void World::turn(shim::Event* event, std::string_view written, bool too_long) {
     if (traces_) note("  action", show(action));
     carry_out(action);
   }
-  model_.turn_ends({.phase = phase(),
-                    .deadline = session_->next_deadline(),
-                    .deadlines_done = deadlines,
-                    .outbox_cost_bytes = session_->outbox().cost_bytes(),
-                    .unsent_bytes = session_->outbox().cost_bytes() + link_.unwritten_bytes(),
-                    .pending = session_->pending().size(),
-                    .unread_by_host_bytes = host_.unread_bytes()});
+  model_.turn_ends(view(deadlines));
   in_turn_ = false;
   lag_ = is_calm() ? Duration(0) : random_.between(Duration(0), plan_.timer_lag_max);
+}
+
+CoreView World::view(bool deadlines_done) const {
+  return {.phase = phase(),
+          .deadline = session_->next_deadline(),
+          .deadlines_done = deadlines_done,
+          .outbox_cost_bytes = session_->outbox().cost_bytes(),
+          .unsent_bytes = session_->outbox().cost_bytes() + link_.unwritten_bytes(),
+          .pending = session_->pending().size(),
+          .unread_by_host_bytes = host_.unread_bytes()};
 }
 
 void World::inform_model(const shim::Event& event, std::string_view written, bool too_long) {
@@ -240,7 +244,7 @@ void World::replace_core() {
   }
   session_ = std::make_unique<shim::Session>(plan_.settings, random_.next(), now_, std::move(estate));
   model_.core_starts(now_);
-  model_.turn_ends({.phase = phase(), .deadline = session_->next_deadline()});
+  model_.turn_ends(view(false));
 }
 
 /// Again and again, at random, until calm_down().
@@ -283,7 +287,7 @@ void World::calm_down() {
   calm_ = true;
   note("world", "calms down");
   host_.end_life();
-  if (!model_.version().empty()) backend_.set_version(model_.version());
+  backend_.mend_version();
   // What the faults have broken without either side being able to see it is broken for good.
   const bool deaf = link_.is_stuck() || backend_.has_swallowed();
   backend_.start();

@@ -92,6 +92,7 @@ class World {
   };
 
   void turn(shim::Event* event, std::string_view written, bool too_long);
+  [[nodiscard]] CoreView view(bool deadlines_done) const;
   void inform_model(const shim::Event& event, std::string_view written, bool too_long);
   void carry_out(shim::Action& action);
   [[nodiscard]] bool step(TimePoint end);
