@@ -28,6 +28,9 @@ struct Line {
 /// Fails the test, and goes on, unless `part` stands in `text`.
 void check_holds(std::string_view text, std::string_view part);
 
+/// So many of this character.
+[[nodiscard]] std::string filler(std::size_t bytes, char c);
+
 /// Timings with which failures show in tenths of a second.
 [[nodiscard]] std::vector<std::string> quick();
 

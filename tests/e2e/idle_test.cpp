@@ -100,7 +100,7 @@ TEST_CASE("idle: after large messages the memory is given back") {
   host.initialize();
   const std::size_t before = resident_kib(host.pid());
   for (int i = 0; i < 3; ++i) {
-    host.expect_text(host.call("echo", {{"text", std::string(10'000'000, 'x')}}), 30s);
+    host.expect_text(host.call("echo", {{"text", filler(10'000'000, 'x')}}), 30s);
   }
   for (int i = 0; i < 10; ++i) host.expect_result(host.request("tools/list"));
   MESSAGE(before << " KiB before, " << resident_kib(host.pid()) << " KiB after");

@@ -128,8 +128,8 @@ TEST_CASE("large: an upload that is cut off leaves nothing of itself on the next
     RawConnection first = server.accept();
     first.become_ready();
     host.expect_log("ready: ");
-    host.send(R"({"jsonrpc":"2.0","id":1,"method":"x","params":")" +
-              std::string(20 * megabyte, 'x') + "\"}");
+    host.send(R"({"jsonrpc":"2.0","id":1,"method":"x","params":")" + filler(20 * megabyte, 'x') +
+              "\"}");
     host.flush(moving);
     CHECK(first.receive_frame().opcode == Opcode::text);
   }

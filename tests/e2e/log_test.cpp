@@ -99,7 +99,7 @@ TEST_CASE("log: what a backend says is escaped and cut") {
   connection.become_ready();
   host.expect_log("ready: ");
   connection.send_frame(Opcode::close,
-                        std::string("\x03\xe8") + "a\x1b[2J\nb\xc2\x9b" + std::string(100, 'z'));
+                        std::string("\x03\xe8") + "a\x1b[2J\nb\xc2\x9b" + filler(100, 'z'));
   const std::string line = host.expect_log("lost: ");
   CHECK(std::ranges::all_of(line, [](char c) { return c >= ' ' && c < 127; }));
   CHECK(line.size() < 600);

@@ -205,7 +205,7 @@ TEST_CASE("messages: a tools/call that is too long fails as a tool does") {
   Backend backend(Arguments{});
   Host host(quick() + Arguments{"--max-message", "64KiB"} + backend.url());
   host.initialize();
-  const int id = host.call("echo", {{"text", std::string(100'000, 'x')}});
+  const int id = host.call("echo", {{"text", filler(100'000, 'x')}});
   const Json facts = host.expect_tool_failure(id, "message-too-large");
   CHECK(facts["delivered"] == false);
 }

@@ -89,9 +89,9 @@ TEST_CASE("options: a URL of a kind that cannot work is refused") {
                           "wss//host",          "ftp://host/", "ws://ho\nst/"}) {
     check_usage_error({bad});
   }
-  check_usage_error({"ws://" + std::string(300, 'h') + "/"});
-  check_usage_error({"ws://host/" + std::string(3000, 'p')});
-  check_usage_error({"ws+unix:///" + std::string(200, 'p')});
+  check_usage_error({"ws://" + filler(300, 'h') + "/"});
+  check_usage_error({"ws://host/" + filler(3000, 'p')});
+  check_usage_error({"ws+unix:///" + filler(200, 'p')});
 }
 
 TEST_CASE("options: a password in a URL is not repeated in the message") {
