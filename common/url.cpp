@@ -30,7 +30,7 @@ std::optional<std::uint16_t> parse_port(std::string_view text) {
 /// Splits `host[:port]` or `[v6][:port]`. Returns an error text, empty when all is well.
 std::string parse_authority(std::string_view text, Url& url) {
   if (text.find('@') != std::string_view::npos)
-    return "a URL must not hold a user name or password; use a token instead";
+    return "a URL must not hold a user name or password; send a header instead (--header)";
   std::string_view rest;
   if (text.starts_with('[')) {
     const std::size_t close = text.find(']');

@@ -6,9 +6,7 @@
 namespace backend {
 namespace {
 
-Json schema(const Json& properties) {
-  return {{"type", "object"}, {"properties", properties}};
-}
+Json schema(const Json& properties) { return {{"type", "object"}, {"properties", properties}}; }
 
 Json tool(const char* name, const char* description, const Json& properties) {
   return {{"name", name}, {"description", description}, {"inputSchema", schema(properties)}};

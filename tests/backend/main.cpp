@@ -13,9 +13,7 @@ namespace {
 
 /// Everything that matters is flushed as it is written, so there is nothing to wait for, not even
 /// in the middle of a `busy` tool.
-void exit_now(int) {
-  _exit(0);
-}
+void exit_now(int) { _exit(0); }
 
 }  // namespace
 

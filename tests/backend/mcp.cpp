@@ -20,9 +20,7 @@ Json notification(const std::string& method, Json params) {
   return message;
 }
 
-bool valid_id(const Json& id) {
-  return id.is_string() || id.is_number();
-}
+bool valid_id(const Json& id) { return id.is_string() || id.is_number(); }
 
 }  // namespace
 
@@ -247,9 +245,7 @@ void Mcp::initialize(const Call& call, Effects& effects) {
          effects);
 }
 
-void Mcp::ping(const Call& call, Effects& effects) {
-  result(call, Json::object(), effects);
-}
+void Mcp::ping(const Call& call, Effects& effects) { result(call, Json::object(), effects); }
 
 void Mcp::discover(const Call& call, Effects& effects) {
   cacheable(call,

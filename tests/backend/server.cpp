@@ -121,13 +121,11 @@ int Server::dispatch(lws* wsi, lws_callback_reasons reason, ConnId* slot, void* 
   switch (reason) {
     case LWS_CALLBACK_FILTER_NETWORK_CONNECTION:
       return on_accept(wsi, static_cast<int>(reinterpret_cast<lws_intptr_t>(in)));
-    case LWS_CALLBACK_HTTP_CONFIRM_UPGRADE:
-      return on_upgrade(wsi);
+    case LWS_CALLBACK_HTTP_CONFIRM_UPGRADE: return on_upgrade(wsi);
     case LWS_CALLBACK_ADD_HEADERS:
       if (upgrade_) write_subprotocol(*static_cast<lws_process_html_args*>(in));
       return 0;
-    case LWS_CALLBACK_ESTABLISHED:
-      return on_open(wsi, slot);
+    case LWS_CALLBACK_ESTABLISHED: return on_open(wsi, slot);
     case LWS_CALLBACK_RECEIVE:
       if (Connection* connection = find(*slot)) {
         return on_bytes(*connection, static_cast<const char*>(in), len);
@@ -140,8 +138,7 @@ int Server::dispatch(lws* wsi, lws_callback_reasons reason, ConnId* slot, void* 
       mcp_.on_close(*slot);
       connections_.erase(*slot);
       return 0;
-    default:
-      return lws_callback_http_dummy(wsi, reason, slot, in, len);
+    default: return lws_callback_http_dummy(wsi, reason, slot, in, len);
   }
 }
 

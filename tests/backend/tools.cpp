@@ -12,9 +12,7 @@ constexpr long kTextBytesMax = 256L << 20;
 constexpr long kMsMax = 24L * 3600 * 1000;
 
 /// A tool call's arguments, or null.
-const Json& arguments_of(const Json& params) {
-  return member(params, "arguments");
-}
+const Json& arguments_of(const Json& params) { return member(params, "arguments"); }
 
 Json text_result(const std::string& text) {
   return {{"content", Json::array({{{"type", "text"}, {"text", text}}})}};
@@ -159,9 +157,7 @@ void Mcp::tool_counter(const Call& call, Effects& effects) {
   text(call, std::to_string(++counter_), effects);
 }
 
-void Mcp::tool_crash(const Call&, Effects& effects) {
-  effects.push_back(effect::Crash{});
-}
+void Mcp::tool_crash(const Call&, Effects& effects) { effects.push_back(effect::Crash{}); }
 
 void Mcp::tool_close(const Call& call, Effects& effects) {
   const Json& arguments = arguments_of(call.params);

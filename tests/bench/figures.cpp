@@ -1,5 +1,5 @@
-// Measures what the README promises and prints it as a table. All figures come from the real program
-// against the fake backend on this machine.
+// Measures what the README promises and prints it as a table. All figures come from the real
+// program against the fake backend on this machine.
 
 #define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
 #include <doctest/doctest.h>
@@ -121,7 +121,8 @@ void idle_rows() {
 TEST_CASE("figures") {
   constexpr double ms = 1e-3;
   std::printf("| what | promised | median | worst | runs |\n|---|---|---|---|---|\n");
-  row("process start to `initialize` answered", "< 20 ms", ms, "ms", repeat(30, start_to_initialize));
+  row("process start to `initialize` answered", "< 20 ms", ms, "ms",
+      repeat(30, start_to_initialize));
   row("link lost to `outcome-unknown`", "< 100 ms", ms, "ms", repeat(20, loss_to_outcome_unknown));
   row("backend listens to first answer, host asks every 100 ms, 2 s outage", "< 1.2 s", ms, "ms",
       repeat(10, [] { return return_to_answer_of_active_host(2s); }));

@@ -51,10 +51,10 @@ class Playback {
   std::map<std::string, Recorded> asked_;       ///< host's requests by raw id
   std::set<std::string> cancelled_;
   std::map<std::string, int> answers_;
-  std::set<std::string> delivered_;         ///< ids in the backend's hands, this link
-  std::map<std::string, std::string> open_; ///< backend's request id to its name at the host
-  std::set<std::string> ever_open_;         ///< all such names so far
-  std::set<std::string> repeatable_;        ///< tools that were listed as such
+  std::set<std::string> delivered_;          ///< ids in the backend's hands, this link
+  std::map<std::string, std::string> open_;  ///< backend's request id to its name at the host
+  std::set<std::string> ever_open_;          ///< all such names so far
+  std::set<std::string> repeatable_;         ///< tools that were listed as such
   std::size_t logged_ = 0;
   std::string protocol_;
 };

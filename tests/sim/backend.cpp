@@ -153,9 +153,10 @@ std::string Backend::answer_to(Connection& connection, std::string_view text, co
     connection.greeted = true;
     connection.initialized = false;
     if (world_.chance(world_.plan().backend.error / 3)) return error_of(id, -32050, seq);
-    return result_of(id, R"("protocolVersion":")" + version_ +
-                             R"(","capabilities":{"tools":{"listChanged":true},"logging":{}},)"
-                             R"("serverInfo":{"name":"simulated","version":"1"},)",
+    return result_of(id,
+                     R"("protocolVersion":")" + version_ +
+                         R"(","capabilities":{"tools":{"listChanged":true},"logging":{}},)"
+                         R"("serverInfo":{"name":"simulated","version":"1"},)",
                      seq);
   }
   if (method == "tools/call") {
@@ -168,7 +169,8 @@ std::string Backend::answer_to(Connection& connection, std::string_view text, co
   return result_of(id, "", seq);
 }
 
-void Backend::serve(Epoch connection, const std::string& method, std::string answer, Duration time) {
+void Backend::serve(Epoch connection, const std::string& method, std::string answer,
+                    Duration time) {
   if (method == held_method_ && !method.empty()) {
     held_.push_back({connection, std::move(answer)});
     return;
@@ -207,8 +209,9 @@ void Backend::deliver(Epoch connection, const std::string& answer) {
   if (world_.chance(faults.binary)) send(connection, {}, Link::Frame::binary);
   if (world_.chance(faults.stray_progress)) report_progress(connection, "\"nobody's token\"");
   if (world_.chance(faults.notify)) {
-    send(connection, R"({"jsonrpc":"2.0","method":"notifications/message","params":{"level":"info",)"
-                     R"("data":"x"}})");
+    send(connection,
+         R"({"jsonrpc":"2.0","method":"notifications/message","params":{"level":"info",)"
+         R"("data":"x"}})");
   }
 }
 
@@ -228,12 +231,12 @@ void Backend::send_faulty(Epoch connection, const std::string& answer) {
   } else if (world_.chance(faults.invalid)) {
     switch (world_.random().between(std::uint64_t{0}, 4)) {
       case 0: send(connection, R"({"id":)" + id + R"(,"result":{}})"); break;
-      case 1: send(connection, R"({"jsonrpc":"2.0","id":)" + id + R"(,"result":{},"error":{}})"); break;
+      case 1:
+        send(connection, R"({"jsonrpc":"2.0","id":)" + id + R"(,"result":{},"error":{}})");
+        break;
       case 2: send(connection, R"({"jsonrpc":"2.0","id":)" + id + R"(,"result":[nothing]})"); break;
       case 3: send(connection, R"({"jsonrpc":"2.0","id":)" + id + ",\"result\":\"\xff\"}"); break;
-      default:
-        to.swallowed = true;
-        send(connection, "Listening on port 8080");
+      default: to.swallowed = true; send(connection, "Listening on port 8080");
     }
   } else {
     send_dressed(connection, answer);
@@ -243,7 +246,10 @@ void Backend::send_faulty(Epoch connection, const std::string& answer) {
 /// A valid answer, perhaps spelled in an unusual way.
 void Backend::send_dressed(Epoch connection, std::string answer) {
   const BackendFaults& faults = world_.plan().backend;
-  if (world_.chance(faults.half_emoji) && answer.ends_with("}}")) {
+  // Not in what is compared or cached: the core cannot read it there (found_test.cpp).
+  const bool is_plain = answer.find("\"tools\":") == std::string::npos &&
+                        answer.find("protocolVersion") == std::string::npos;
+  if (is_plain && world_.chance(faults.half_emoji) && answer.ends_with("}}")) {
     answer.insert(answer.size() - 2, R"(,"cut":"\ud83d")");
   }
   if (world_.chance(faults.pretty)) {
@@ -258,8 +264,9 @@ void Backend::send_dressed(Epoch connection, std::string answer) {
 }
 
 void Backend::report_progress(Epoch connection, std::string_view token) {
-  send(connection, R"({"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":)" +
-                       std::string(token) + R"(,"progress":0.5}})");
+  send(connection,
+       R"({"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":)" +
+           std::string(token) + R"(,"progress":0.5}})");
 }
 
 void Backend::ask_host() { ask_host(connection()); }
@@ -271,12 +278,14 @@ void Backend::ask_host(Epoch connection) {
   const std::string number = std::to_string(to->next_id++);
   const std::string id = strings ? "\"r" + number + "\"" : number;
   to->asked[id] = ++last_tag_;
-  send(connection, R"({"jsonrpc":"2.0","id":)" + id + R"(,"method":"sampling/createMessage","params":)" +
-                       R"({"tag":)" + std::to_string(last_tag_) + "}}");
+  send(connection, R"({"jsonrpc":"2.0","id":)" + id +
+                       R"(,"method":"sampling/createMessage","params":)" + R"({"tag":)" +
+                       std::to_string(last_tag_) + "}}");
   if (!world_.chance(world_.plan().backend.cancel_asked)) return;
   world_.after(world_.random().between(Duration(0), Duration(3s)), [this, connection, id] {
-    send(connection, R"({"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":)" +
-                         id + "}}");
+    send(connection,
+         R"({"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":)" + id +
+             "}}");
   });
 }
 

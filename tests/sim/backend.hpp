@@ -56,7 +56,9 @@ class Backend {
   /// What is answered to this method from now on, with the request's id in the place of `ID`.
   void set_raw(std::string method, std::string text) { raw_[std::move(method)] = std::move(text); }
   [[nodiscard]] std::uint64_t received(std::string_view method) const;
-  [[nodiscard]] Epoch connection() const { return connections_.empty() ? 0 : connections_.rbegin()->first; }
+  [[nodiscard]] Epoch connection() const {
+    return connections_.empty() ? 0 : connections_.rbegin()->first;
+  }
   [[nodiscard]] std::string level() const;
   [[nodiscard]] std::uint64_t answers_from_host() const { return answers_from_host_; }
 
@@ -65,8 +67,8 @@ class Backend {
     bool greeted = false;
     bool initialized = false;
     bool swallowed = false;
-    std::uint64_t next_id = 0;                  ///< of requests to the host
-    std::map<std::string, std::uint64_t> asked; ///< raw id to tag
+    std::uint64_t next_id = 0;                   ///< of requests to the host
+    std::map<std::string, std::uint64_t> asked;  ///< raw id to tag
     std::string level;
   };
   struct Held {

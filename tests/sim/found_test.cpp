@@ -11,7 +11,8 @@ using namespace std::chrono_literals;
 using shim::Phase;
 
 TEST_CASE("found: an id that is no valid JSON is not repeated in the answer to a broken line") {
-  for (const std::string& id : std::vector<std::string>{"01", "1-2", "-", "\"\\q\"", "\"\xff\"", "\"a\tb\""}) {
+  for (const std::string& id :
+       std::vector<std::string>{"01", "1-2", "-", "\"\\q\"", "\"\xff\"", "\"a\tb\""}) {
     CAPTURE(id);
     World world(calm_plan(), 1);
     settle_in(world);
@@ -157,23 +158,75 @@ TEST_CASE("found: an invalid answer to a restored setting does not cost a ready 
   check_peace(world);
 }
 
-TEST_CASE("found: an initialize that is refused for lack of room leaves the session as it was") {
+TEST_CASE(
+    "found: a full queue does not refuse initialize, but it does not grow without end either") {
+  Plan plan = calm_plan();
+  plan.settings.queue_max = 4;
+  plan.settings.offline = shim::Offline::wait;
+  World world(plan, 9);
+  world.backend().kill();
+  for (int i = 0; i < 100; ++i) world.host().greet();
+  world.run_for(1s);
+  CHECK(world.session().outbox().count() <= plan.settings.queue_max + 1);
+  check_peace(world);
+}
+
+TEST_CASE("found: a notification that finds no room does not take a request's place with it") {
   Plan plan = calm_plan();
   plan.settings.queue_max = 1;
-  World world(plan, 9);
+  World world(plan, 15);
   settle_in(world);
   world.backend().kill();
   world.run_for(10ms);
-  const std::uint64_t queued = world.host().call();
+  const std::uint64_t first = world.host().call();
+  world.host().notify("notifications/roots/list_changed");  // dropped: the queue is full
   world.run_for(10ms);
-  const std::uint64_t again = world.host().greet();
+  world.host().cancel(first);
+  const std::uint64_t second = world.host().call();
   world.run_for(10ms);
-  CHECK(reason(world, again) == "queue-full");
+  world.host().notify("notifications/roots/list_changed");
+  world.run_for(10ms);
   world.backend().start();
   REQUIRE(world.run_until_ready(20s));
   world.run_for(1s);
-  CHECK(is_served(world, queued));
+  CHECK(is_served(world, second));
   check_peace(world);
+}
+
+TEST_CASE("found: a core that starts afresh knows what the host has not read yet") {
+  Plan plan = calm_plan();
+  plan.settings.queue_bytes = 4096;
+  World world(plan, 16);
+  settle_in(world);
+  world.host().set_read_gap(10s);
+  for (int i = 0; i < 200; ++i) world.host().call();
+  world.run_for(1s);
+  REQUIRE(world.host().unread_bytes() > plan.settings.queue_bytes);
+  world.replace_core();
+  const std::size_t before = world.host().unread_bytes();
+  for (int i = 0; i < 200; ++i) world.host().call();
+  world.run_for(5s);
+  CHECK(world.host().unread_bytes() < before + 2048);
+  check_peace(world);
+}
+
+TEST_CASE("found: half an emoji in what a backend says of itself does not change its lists") {
+  World world(calm_plan(), 17);
+  const std::string result = R"({"jsonrpc":"2.0","id":ID,"result":{"protocolVersion":"2025-06-18",)"
+                             R"("capabilities":{"tools":{"listChanged":true}},)"
+                             R"("instructions":"\ud83d","to":1}})";
+  settle_in(world);
+  world.backend().set_raw("initialize", result);
+  world.host().request("tools/list");
+  world.run_for(1s);
+  for (int i = 0; i < 3; ++i) {
+    world.backend().kill();
+    world.run_for(1s);
+    world.backend().start();
+    REQUIRE(world.run_until_ready(20s));
+    world.run_for(1s);
+  }
+  check_peace(world);  // no list_changed without a change
 }
 
 TEST_CASE("found: an initialize that comes while the old session is resumed begins a new one") {

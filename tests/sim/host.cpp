@@ -57,7 +57,9 @@ std::string Host::call_members(const std::string& tool) {
          R"(,"padding":")" + padding() + R"("},)";
 }
 
-std::uint64_t Host::call(const std::string& tool) { return request("tools/call", call_members(tool)); }
+std::uint64_t Host::call(const std::string& tool) {
+  return request("tools/call", call_members(tool));
+}
 
 std::uint64_t Host::notify(const std::string& method, const std::string& members) {
   say(build({}, method, members));
@@ -126,7 +128,8 @@ void Host::pump() {
   if (!pipe_.empty()) {
     const std::size_t all = pipe_.size() - pipe_read_;
     const std::size_t most = std::min(all, world_.plan().host.piece_max);
-    const std::size_t piece = world_.is_calm() ? all : world_.random().between(std::uint64_t{1}, most);
+    const std::size_t piece =
+        world_.is_calm() ? all : world_.random().between(std::uint64_t{1}, most);
     std::memcpy(framer_.space(piece).data(), pipe_.data() + pipe_read_, piece);
     framer_.commit(piece);
     pipe_read_ += piece;
@@ -151,7 +154,8 @@ void Host::schedule_read() {
   if (read_scheduled_ || unread_.empty()) return;
   read_scheduled_ = true;
   const HostHabits& habits = world_.plan().host;
-  Duration wait = std::max<Duration>(read_gap_, world_.random().between(Duration(0), Duration(100us)));
+  Duration wait =
+      std::max<Duration>(read_gap_, world_.random().between(Duration(0), Duration(100us)));
   if (world_.chance(habits.slow_reader)) {
     wait += world_.random().between(Duration(0), habits.read_pause_max);
   }
@@ -178,7 +182,11 @@ void Host::react(const std::string& line) {
   const Json message = parse(line);
   if (!message.is_object()) return;  // the model has seen it
   if (message.contains("method")) {
-    if (message.contains("id")) answer(line);
+    if (message.contains("id")) {
+      answer(line);
+    } else {
+      ++notifications_heard_[line];
+    }
     return;
   }
   const std::string id(raw_member(line, "id"));

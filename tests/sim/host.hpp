@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -15,8 +16,9 @@ namespace sim {
 
 class World;
 
-/// The host and the two pipes to it. It keeps to the protocol (waits for the answer to `initialize`)
-/// but writes rubbish now and then, reads slowly, changes its mind, and uses ids again.
+/// The host and the two pipes to it. It keeps to the protocol (waits for the answer to
+/// `initialize`) but writes rubbish now and then, reads slowly, changes its mind, and uses ids
+/// again.
 ///
 /// Every message that it sends has a number of its own, `params.seq`, which nobody else reads.
 class Host {
@@ -25,7 +27,10 @@ class Host {
 
   // The pipes.
   void heard(std::string line);  ///< the shim wrote a line
-  void pause(bool paused) { paused_ = paused; listen_again(); }
+  void pause(bool paused) {
+    paused_ = paused;
+    listen_again();
+  }
   /// Whether all that was written either way has been read.
   [[nodiscard]] bool is_caught_up() const { return unread_.empty() && said_.empty(); }
   [[nodiscard]] std::size_t unread_bytes() const { return unread_bytes_; }
@@ -53,6 +58,10 @@ class Host {
   /// Takes one line per so much time; zero: as they come.
   void set_read_gap(Duration gap) { read_gap_ = gap; }
   [[nodiscard]] std::uint64_t lines_heard() const { return lines_heard_; }
+  [[nodiscard]] std::uint64_t times_heard(const std::string& line) const {
+    const auto found = notifications_heard_.find(line);
+    return found == notifications_heard_.end() ? 0 : found->second;
+  }
   [[nodiscard]] std::uint64_t requests_heard() const { return requests_heard_; }
   /// The number that the last tools/call had for the backends' journal.
   [[nodiscard]] std::uint64_t last_call() const { return last_call_; }
@@ -102,9 +111,9 @@ class Host {
   bool paused_ = false;
   bool closing_ = false, closed_ = false;
 
-  std::string pipe_;             ///< written and not yet read by the shim
-  std::size_t pipe_read_ = 0;    ///< bytes of it that have been
-  std::deque<std::string> said_; ///< the lines in it
+  std::string pipe_;              ///< written and not yet read by the shim
+  std::size_t pipe_read_ = 0;     ///< bytes of it that have been
+  std::deque<std::string> said_;  ///< the lines in it
   shim::LineFramer framer_;
   bool write_scheduled_ = false;
 
@@ -119,6 +128,7 @@ class Host {
   std::string greeting_id_;
   std::deque<Open> open_;
   std::uint64_t lines_heard_ = 0;
+  std::map<std::string, std::uint64_t> notifications_heard_;
   std::uint64_t requests_heard_ = 0;
 };
 

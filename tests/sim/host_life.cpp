@@ -74,9 +74,8 @@ void Host::ask_something() {
 }
 
 bool Host::is_open(std::string_view method) const {
-  return std::ranges::any_of(open_, [method](const Open& open) {
-    return open.method.starts_with(method);
-  });
+  return std::ranges::any_of(
+      open_, [method](const Open& open) { return open.method.starts_with(method); });
 }
 
 /// One change at a time: with two under way nobody could say which was the last.
@@ -138,9 +137,11 @@ void Host::say_too_much() {
     case 0: return say(R"({"jsonrpc":"2.0","id":)" + new_id() + "," + rest);
     case 1: return say(R"({"jsonrpc":"2.0",)" + rest);
     case 2:
-      return say(R"({"jsonrpc":"2.0","id":"mcp-ws-shim:1","result":{"filler":")" + filler + R"("}})");
+      return say(R"({"jsonrpc":"2.0","id":"mcp-ws-shim:1","result":{"filler":")" + filler +
+                 R"("}})");
     default:
-      return say(R"({"jsonrpc":"2.0","id":)" + (open_.empty() ? "7" : open_.front().id) + "," + rest);
+      return say(R"({"jsonrpc":"2.0","id":)" + (open_.empty() ? "7" : open_.front().id) + "," +
+                 rest);
   }
 }
 
@@ -170,7 +171,8 @@ std::string Host::padding() {
   if (most == 0) return {};
   // Mostly small, sometimes large.
   const double share = world_.random().unit();
-  return std::string(static_cast<std::size_t>(static_cast<double>(most) * share * share * share * share), 'p');
+  return std::string(
+      static_cast<std::size_t>(static_cast<double>(most) * share * share * share * share), 'p');
 }
 
 }  // namespace sim

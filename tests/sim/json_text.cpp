@@ -46,7 +46,8 @@ std::size_t skip_value(std::string_view text, std::size_t at) {
 }
 
 bool is_surrogate(std::string_view escape) {
-  return escape.size() == 6 && escape.starts_with("\\u") && (escape[2] == 'd' || escape[2] == 'D') &&
+  return escape.size() == 6 && escape.starts_with("\\u") &&
+         (escape[2] == 'd' || escape[2] == 'D') &&
          std::string_view("89abcdefABCDEF").find(escape[3]) != std::string_view::npos;
 }
 

@@ -11,8 +11,8 @@ namespace sim {
 
 using Json = nlohmann::json;
 
-/// The value, or a discarded one if `text` is not one strictly valid UTF-8 JSON text. Escapes of lone
-/// surrogates are legal (RFC 8259 § 7) though they mean nothing: they are read as U+FFFD.
+/// The value, or a discarded one if `text` is not one strictly valid UTF-8 JSON text. Escapes of
+/// lone surrogates are legal (RFC 8259 § 7) though they mean nothing: they are read as U+FFFD.
 [[nodiscard]] Json parse(std::string_view text);
 
 /// One member of an object as it is spelled.

@@ -29,9 +29,12 @@ Fate Link::draw_fate() {
   }
   const LinkFaults& faults = world_.plan().link;
   const std::initializer_list<std::pair<Fate, double>> fates{
-      {Fate::refused, faults.refused},           {Fate::black_hole, faults.black_hole},
-      {Fate::not_websocket, faults.not_websocket}, {Fate::unauthorized, faults.unauthorized},
-      {Fate::unavailable, faults.unavailable},   {Fate::no_pong, faults.no_pong},
+      {Fate::refused, faults.refused},
+      {Fate::black_hole, faults.black_hole},
+      {Fate::not_websocket, faults.not_websocket},
+      {Fate::unauthorized, faults.unauthorized},
+      {Fate::unavailable, faults.unavailable},
+      {Fate::no_pong, faults.no_pong},
       {Fate::open_then_close, faults.open_then_close}};
   for (const auto& [fate, chance] : fates) {
     if (world_.chance(chance)) return fate;
@@ -62,14 +65,16 @@ void Link::open(Epoch epoch) {
 void Link::connected(Epoch epoch, Fate fate) {
   if (world_.is_calm() && !forced_) fate = Fate::healthy;  // the weather has changed on the way
   switch (fate) {
-    case Fate::refused: lose(epoch, {.cause = Cause::refused, .detail = "connection refused"}); return;
+    case Fate::refused:
+      lose(epoch, {.cause = Cause::refused, .detail = "connection refused"});
+      return;
     case Fate::not_websocket: lose(epoch, {.cause = Cause::not_websocket}); return;
     case Fate::unauthorized: lose(epoch, {.cause = Cause::http_status, .status = 401}); return;
     case Fate::unavailable:
       lose(epoch, {.cause = Cause::http_status,
                    .status = 503,
-                   .retry_after = world_.random().between(
-                       Duration(0), world_.plan().link.retry_after_max)});
+                   .retry_after =
+                       world_.random().between(Duration(0), world_.plan().link.retry_after_max)});
       return;
     case Fate::black_hole:
     case Fate::silent_upgrade: return;
@@ -231,16 +236,16 @@ void Link::write(Epoch epoch, std::string text) {
 }
 
 void Link::schedule_take() {
-  if (take_scheduled_ || unwritten_.empty() ||
-      kernel_bytes_ >= world_.plan().link.kernel_bytes) {
+  if (take_scheduled_ || unwritten_.empty() || kernel_bytes_ >= world_.plan().link.kernel_bytes) {
     return;
   }
   take_scheduled_ = true;
-  world_.after(world_.random().between(Duration(0), Duration(100us)), [this, generation = generation_] {
-    if (generation != generation_) return;
-    take_scheduled_ = false;
-    take();
-  });
+  world_.after(world_.random().between(Duration(0), Duration(100us)),
+               [this, generation = generation_] {
+                 if (generation != generation_) return;
+                 take_scheduled_ = false;
+                 take();
+               });
 }
 
 /// The kernel takes what it has room for, perhaps only a part of a message.

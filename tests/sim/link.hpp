@@ -87,15 +87,15 @@ class Link {
   bool dead_quiet_ = false;  ///< never pongs, never says anything
   TimePoint stalled_until_;
   std::deque<Down> down_;
-  std::deque<Up> up_;                ///< in the kernel or on its way
+  std::deque<Up> up_;  ///< in the kernel or on its way
   std::deque<std::string> unwritten_;
-  std::size_t head_taken_ = 0;       ///< bytes of unwritten_.front() that the kernel has
+  std::size_t head_taken_ = 0;  ///< bytes of unwritten_.front() that the kernel has
   std::size_t unwritten_bytes_ = 0;
   std::size_t kernel_bytes_ = 0;
   bool down_scheduled_ = false, up_scheduled_ = false, take_scheduled_ = false;
-  std::uint64_t generation_ = 0;     ///< what was scheduled under another one is void
+  std::uint64_t generation_ = 0;  ///< what was scheduled under another one is void
   TimePoint last_down_, last_up_;
-  std::string last_text_;            ///< for late callbacks
+  std::string last_text_;  ///< for late callbacks
   std::uint64_t attempts_ = 0;
   TimePoint last_attempt_;
 };

@@ -41,8 +41,9 @@ std::optional<Range> range(std::string_view text) {
 void report(std::uint64_t seed, const sim::Outcome& outcome) {
   const double at = shim::seconds(outcome.ended - shim::TimePoint()) - 1000;
   std::printf("seed %llu failed at %.6f s: %s\n  %s\n  again: sim_tests --seed=%llu --trace\n",
-              static_cast<unsigned long long>(seed), at, shim::printable(outcome.failure, 2000).c_str(),
-              outcome.plan.c_str(), static_cast<unsigned long long>(seed));
+              static_cast<unsigned long long>(seed), at,
+              shim::printable(outcome.failure, 2000).c_str(), outcome.plan.c_str(),
+              static_cast<unsigned long long>(seed));
 }
 
 int run_seeds(const Range& seeds, bool trace) {
@@ -85,7 +86,8 @@ int main(int argc, char** argv) {
       continue;
     }
     if (!trace && !seeds) {
-      std::fprintf(stderr, "usage: sim_tests [--seed=N | --seeds=A:B] [--trace] [doctest options]\n");
+      std::fprintf(stderr,
+                   "usage: sim_tests [--seed=N | --seeds=A:B] [--trace] [doctest options]\n");
       return 2;
     }
   }

@@ -46,8 +46,9 @@ void Model::turn_ends(const CoreView& core) {
     return;
   }
   if (core.pending != open_.size()) {
-    fail("the core counts " + std::to_string(core.pending) + " pending requests, the host waits for " +
-         std::to_string(open_.size()) + ": " + open_list());
+    fail("the core counts " + std::to_string(core.pending) +
+         " pending requests, the host waits for " + std::to_string(open_.size()) + ": " +
+         open_list());
   }
   judge_bounds(core);
   judge_wish(core);
@@ -101,7 +102,8 @@ void Model::judge_wish(const CoreView& core) {
   TimePoint latest = now_;
   if (last_attempt_) latest = std::max(latest, *last_attempt_ + 1s);
   if (lost_at_ && retry_after_ > Duration(0)) latest = std::max(latest, *lost_at_ + retry_after_);
-  if (!core.deadline || *core.deadline > latest) fail("a request does not bring the next attempt on");
+  if (!core.deadline || *core.deadline > latest)
+    fail("a request does not bring the next attempt on");
 }
 
 /// Contract 12.

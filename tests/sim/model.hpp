@@ -41,15 +41,15 @@ struct Ask {
   std::uint64_t seq = 0;  ///< the host's number for the message, unlike its id never reused
   std::string id;         ///< raw JSON
   std::string method, token, params, text;
-  std::uint64_t call = 0;        ///< number of a tools/call, else 0
-  bool harmless = false;         ///< the called tool is annotated as read-only
-  bool id_used_before = false;   ///< so that a late answer may be taken for this one's
+  std::uint64_t call = 0;       ///< number of a tools/call, else 0
+  bool harmless = false;        ///< the called tool is annotated as read-only
+  bool id_used_before = false;  ///< so that a late answer may be taken for this one's
   TimePoint asked;
-  std::vector<Epoch> sent;       ///< links it was written to
+  std::vector<Epoch> sent;  ///< links it was written to
   std::optional<std::uint64_t> closed_in_turn;
   TimePoint closed_at;
   bool cancelled = false;
-  std::string answer;            ///< what the host got
+  std::string answer;  ///< what the host got
 };
 
 class Model {
@@ -97,7 +97,9 @@ class Model {
   // For the scenarios and the end of a run.
   [[nodiscard]] const Ask* ask(std::uint64_t seq) const;
   /// The protocol version of the session, empty if there is none.
-  [[nodiscard]] std::string version() const { return parse(legacy_.version).is_string() ? parse(legacy_.version).get<std::string>() : ""; }
+  [[nodiscard]] std::string version() const {
+    return parse(legacy_.version).is_string() ? parse(legacy_.version).get<std::string>() : "";
+  }
   [[nodiscard]] std::uint64_t asked_count() const { return asks_.size(); }
   [[nodiscard]] std::size_t open_asks() const { return open_.size(); }
   [[nodiscard]] std::string open_list() const;
@@ -142,8 +144,8 @@ class Model {
     std::string level_params;
     std::map<std::string, std::string> subscriptions;
     bool minimal = false;  ///< the host was given a result that no backend stands behind
-    std::map<std::string, Json> shown;    ///< list method to the result the host saw last
-    std::set<std::string> told;           ///< list_changed methods since then
+    std::map<std::string, Json> shown;  ///< list method to the result the host saw last
+    std::set<std::string> told;         ///< list_changed methods since then
   };
 
   // model_host.cpp
@@ -170,9 +172,7 @@ class Model {
   void expect_restore(const Json& answer);
   [[nodiscard]] bool take_restore(const std::string& method, std::string_view params);
   /// With so little room for texts of requests, the core is free to forget what they have set.
-  [[nodiscard]] bool may_forget() const {
-    return settings_.queue_bytes < (std::size_t{64} << 10U);
-  }
+  [[nodiscard]] bool may_forget() const { return settings_.queue_bytes < (std::size_t{64} << 10U); }
   void in_order(std::uint64_t seq);
   void traffic_may_flow(const std::string& text);
   [[nodiscard]] bool may_be_sent_again(const Ask& ask) const;
@@ -207,7 +207,7 @@ class Model {
   std::map<std::uint64_t, Ask> asks_;                    ///< by seq
   std::unordered_map<std::string, std::uint64_t> open_;  ///< raw id to seq
   std::set<std::string> used_ids_;
-  std::map<std::uint64_t, std::string> notifications_;   ///< seq to text
+  std::map<std::uint64_t, std::string> notifications_;  ///< seq to text
   std::set<std::uint64_t> notifications_sent_;
   std::vector<Due> due_;
   bool mcp_known_ = false;
@@ -226,8 +226,8 @@ class Model {
   bool may_hurry_ = false;  ///< a person wants an attempt, whatever Retry-After said
   bool asked_in_turn_ = false;
   Watch watch_;
-  Watch watch_before_;  ///< like legacy_before_
-  std::set<std::string> came_in_turn_;  ///< what the backend sent, as it may be passed on
+  Watch watch_before_;                         ///< like legacy_before_
+  std::set<std::string> came_in_turn_;         ///< what the backend sent, as it may be passed on
   std::map<std::string, Json> fresh_in_turn_;  ///< list method to the result the shim has asked for
   std::set<std::string> real_results_;  ///< every result that a backend ever gave, normalised
 
@@ -235,9 +235,9 @@ class Model {
   std::map<std::uint64_t, std::uint64_t> executions_;
   std::map<std::uint64_t, std::uint64_t> calls_;  ///< call number to seq
   std::size_t largest_message_ = 0;
-  std::size_t asked_open_ = 0;          ///< requests of the backend that the host may answer
-  std::size_t open_before_ = 0;         ///< what may be settled or cancelled in this turn
-  std::size_t open_peak_ = 0;           ///< likewise, since the host has last kept up
+  std::size_t asked_open_ = 0;   ///< requests of the backend that the host may answer
+  std::size_t open_before_ = 0;  ///< what may be settled or cancelled in this turn
+  std::size_t open_peak_ = 0;    ///< likewise, since the host has last kept up
   std::size_t unread_before_ = 0;
   std::size_t unsent_before_ = 0;
 };

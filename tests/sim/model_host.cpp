@@ -26,7 +26,8 @@ constexpr std::array<Known, 6> own_answers{{{31001, "backend-unavailable", false
 
 /// The shim's own word on why it answered in the backend's place, or null.
 Json own_data(const Json& message) {
-  if (message.contains("error") && message["error"].contains("data")) return message["error"]["data"];
+  if (message.contains("error") && message["error"].contains("data"))
+    return message["error"]["data"];
   if (message.contains("result") && message["result"].is_object()) {
     const Json meta = message["result"].value("_meta", Json::object());
     if (meta.is_object() && meta.contains("mcp-ws-shim/error")) return meta["mcp-ws-shim/error"];
@@ -76,8 +77,8 @@ void Model::host_element(std::string_view text, const Json& message) {
   const std::string id(raw_member(text, "id"));
   const bool answers = message.is_object() && !message.contains("method") &&
                        (message.contains("result") || message.contains("error"));
-  const bool sound = message.is_object() && string_at(message, "jsonrpc") == "2.0" &&
-                     !stands_twice(text);
+  const bool sound =
+      message.is_object() && string_at(message, "jsonrpc") == "2.0" && !stands_twice(text);
   if (answers) {  // an answer to an answer, under its id, is one to nobody's request
     if (!sound) due_.push_back({"null", true, shim::jsonrpc::invalid_request, true});
     const auto asked = asked_.find(id);
@@ -129,8 +130,8 @@ void Model::host_request(std::string_view text, const Json& message) {
     legacy_ = Legacy();
     legacy_.greeting_seq = ask.seq;
     // A new session in the middle of resuming the old one: how that goes on is nobody's business.
-    const bool resuming = watch_.stage == Watch::Stage::initialize ||
-                          watch_.stage == Watch::Stage::refused;
+    const bool resuming =
+        watch_.stage == Watch::Stage::initialize || watch_.stage == Watch::Stage::refused;
     if (resuming) watch_.stage = Watch::Stage::excused;
   }
   open_[id] = ask.seq;
@@ -203,7 +204,8 @@ bool Model::meet_due(const std::string& id, int code) {
 
 void Model::host_answer(const std::string& line, const Json& message) {
   const std::string id(raw_member(line, "id"));
-  if (message.contains("result") == message.contains("error")) fail("neither result nor error: " + line);
+  if (message.contains("result") == message.contains("error"))
+    fail("neither result nor error: " + line);
   if (id == "null" && message.contains("result")) fail("a result for nobody: " + line);
   const int code = error_code(message);
   const Json data = own_data(message);
@@ -248,8 +250,8 @@ void Model::judge_own_answer(const Ask& ask, const Json& message, const Json& da
   if (data["delivered"] != known->delivered || data["retryable"] != known->retryable) {
     fail("not what contract 9 says of this reason: " + message.dump());
   }
-  const bool as_result =
-      ask.method == "tools/call" && reads_mcp() && settings_.tool_errors == shim::ToolErrors::result;
+  const bool as_result = ask.method == "tools/call" && reads_mcp() &&
+                         settings_.tool_errors == shim::ToolErrors::result;
   if (as_result != message.contains("result")) fail("the wrong kind of failure: " + message.dump());
   if (!as_result && error_code(message) != known->code) fail("the wrong code: " + message.dump());
   if (as_result && message["result"].value("isError", false) != true) fail("lacks isError");
@@ -265,8 +267,7 @@ void Model::judge_own_answer(const Ask& ask, const Json& message, const Json& da
     fail("refused for lack of room while ready: " + ask.text);
   }
   if (reason == "backend-unavailable" && !closing_ &&
-      (settings_.queue_timeout == Duration::zero() ||
-       now_ < ask.asked + settings_.queue_timeout)) {
+      (settings_.queue_timeout == Duration::zero() || now_ < ask.asked + settings_.queue_timeout)) {
     fail("given up before the queue timeout: " + ask.text);
   }
   const bool greeting = reads_mcp() && ask.method == "initialize";
@@ -283,9 +284,8 @@ void Model::judge_backend_answer(const Ask& ask, const std::string& line, const 
     fail("answered by a link it was not sent on: " + ask.text);
   }
   if (!ask.id_used_before) {
-    const std::uint64_t to = message.contains("result")
-                                 ? number_at(message, "result", "to")
-                                 : number_at(message["error"], "data", "to");
+    const std::uint64_t to = message.contains("result") ? number_at(message, "result", "to")
+                                                        : number_at(message["error"], "data", "to");
     if (to != ask.seq) fail("another request's answer: " + ask.text + " answered " + line);
   }
   if (message.contains("result")) learn(ask, message);
@@ -312,7 +312,8 @@ void Model::host_asked(const std::string& line, const Json& message) {
   if (!id.starts_with("\"mcp-ws-shim")) fail("a backend's id was passed on: " + line);
   if (asked_.contains(id)) fail("an id towards the host was used twice: " + id);
   if (live_ == 0) fail("a request of a backend that is gone: " + line);
-  if (!came_in_turn_.contains(with_id(line, "null"))) fail("a request that no backend sent: " + line);
+  if (!came_in_turn_.contains(with_id(line, "null")))
+    fail("a request that no backend sent: " + line);
   ++asked_open_;
   asked_[id] = {.epoch = live_, .tag = number_at(message, "params", "tag"), .open = true};
 }

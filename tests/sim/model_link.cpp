@@ -12,10 +12,17 @@ namespace {
 using namespace std::chrono_literals;
 
 /// Contract 5.3, as far as the protocol alone says so.
-constexpr std::array<std::string_view, 11> read_only{
-    "tools/list",           "prompts/list",   "prompts/get",         "resources/list",
-    "resources/read",       "completion/complete", "server/discover", "logging/setLevel",
-    "resources/subscribe",  "resources/unsubscribe", "resources/templates/list"};
+constexpr std::array<std::string_view, 11> read_only{"tools/list",
+                                                     "prompts/list",
+                                                     "prompts/get",
+                                                     "resources/list",
+                                                     "resources/read",
+                                                     "completion/complete",
+                                                     "server/discover",
+                                                     "logging/setLevel",
+                                                     "resources/subscribe",
+                                                     "resources/unsubscribe",
+                                                     "resources/templates/list"};
 
 /// Contract 4.2, for any number of failures. A tenth is what the cap may be exceeded by when only a
 /// person can mend it.
@@ -35,17 +42,17 @@ void Model::open_link(Epoch epoch) {
   if (live_ != 0) fail("opens a link while there is one");
   // The smallest delay that any jitter allows after a first failure.
   const shim::BackoffPolicy& backoff = settings_.backoff;
-  const Duration least =
-      backoff.jitter.kind == shim::Jitter::Kind::full
-          ? std::min<Duration>({2 * backoff.base, backoff.cap, 1s}) / 10
-          : std::min(backoff.base, backoff.cap);
+  const Duration least = backoff.jitter.kind == shim::Jitter::Kind::full
+                             ? std::min<Duration>({2 * backoff.base, backoff.cap, 1s}) / 10
+                             : std::min(backoff.base, backoff.cap);
   if (last_attempt_ && now_ - *last_attempt_ < std::min<Duration>(least, 1s)) {
     fail("two attempts follow each other too closely");
   }
   if (lost_at_ && now_ - *lost_at_ > longest_delay(backoff, retry_after_) + timer_lag_) {
     fail("an attempt comes later than the cap allows");
   }
-  if (lost_at_ && !may_hurry_ && now_ < *lost_at_ + retry_after_) fail("does not wait as Retry-After asked");
+  if (lost_at_ && !may_hurry_ && now_ < *lost_at_ + retry_after_)
+    fail("does not wait as Retry-After asked");
   last_attempt_ = now_;
   last_epoch_ = live_ = epoch;
   live_open_ = false;
@@ -110,7 +117,8 @@ void Model::link_request(Epoch epoch, const std::string& text, const Json& messa
   Ask& ask = known->second;
   traffic_may_flow(text);
   in_order(ask.seq);
-  if (ask.closed_in_turn && *ask.closed_in_turn != turn_) fail("sent, but no longer pending: " + text);
+  if (ask.closed_in_turn && *ask.closed_in_turn != turn_)
+    fail("sent, but no longer pending: " + text);
   if (!ask.sent.empty() && (ask.sent.back() == epoch || !may_be_sent_again(ask))) {
     fail("sent again although it may have been delivered: " + text);
   }
@@ -225,8 +233,9 @@ void Model::traffic_may_flow(const std::string& text) {
 
 /// Contract 5.0: first in, first out; what is sent again takes the place it had.
 void Model::in_order(std::uint64_t seq) {
-  if (seq <= watch_.last_seq) fail("message " + std::to_string(seq) + " of the host comes after " +
-                                   std::to_string(watch_.last_seq));
+  if (seq <= watch_.last_seq)
+    fail("message " + std::to_string(seq) + " of the host comes after " +
+         std::to_string(watch_.last_seq));
   watch_.last_seq = std::max(seq, watch_.last_seq);
 }
 
@@ -253,7 +262,8 @@ void Model::answered(Epoch connection, std::string_view id, const std::string& t
   }
   const Json message = parse(text);
   const std::uint64_t tag = number_at(message, "result", "tag");
-  if (message.contains("result") && tag != *open_tag) fail("the answer to another request: " + text);
+  if (message.contains("result") && tag != *open_tag)
+    fail("the answer to another request: " + text);
 }
 
 void Model::finish() {

@@ -67,7 +67,8 @@ bool Model::may_be_offline(const Ask& ask) const {
 void Model::judge_offline_answer(const Ask& ask, const Json& message) {
   const bool greeting = ask.method == "initialize";
   TimePoint due = not_ready_since_ + settings_.init_grace;
-  if (greeting) due = std::min(due, ask.asked + std::min(settings_.init_grace, settings_.init_timeout));
+  if (greeting)
+    due = std::min(due, ask.asked + std::min(settings_.init_grace, settings_.init_timeout));
   if (now_ < due) fail("answered without the backend before the grace is over: " + ask.text);
   if (!message.contains("result")) {
     fail("an error in the place of an answer from the cache: " + message.dump());
@@ -113,8 +114,8 @@ bool Model::take_own_list(const std::string& id, const std::string& method) {
 
 /// A list_changed that no backend has sent: only if what the host was shown is no longer true.
 bool Model::judge_list_changed(const std::string& line, const std::string& method) {
-  const bool is_one = std::ranges::any_of(
-      lists, [&method](const List& list) { return list.changed == method; });
+  const bool is_one =
+      std::ranges::any_of(lists, [&method](const List& list) { return list.changed == method; });
   if (!is_one || !reads_mcp() || came_in_turn_.contains(line)) return false;
   for (const List& list : lists) {
     const auto shown = legacy_.shown.find(std::string(list.method));

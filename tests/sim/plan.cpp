@@ -41,12 +41,13 @@ void draw_settings(Prng& random, shim::Settings& settings) {
   settings.queue_bytes = one_of<std::size_t>(random, {1024, 64 << 10U, 16 << 20U, 16 << 20U});
   settings.max_message = one_of<std::size_t>(random, {4096, 1 << 20U, 64 << 20U});
   settings.drain_timeout = one_of<Duration>(random, {100ms, 2s});
-  settings.replay = one_of(random, {shim::Replay::safe, shim::Replay::safe, shim::Replay::never,
-                                    shim::Replay::always});
+  settings.replay = one_of(
+      random, {shim::Replay::safe, shim::Replay::safe, shim::Replay::never, shim::Replay::always});
   settings.tool_errors = one_of(random, {shim::ToolErrors::result, shim::ToolErrors::error});
   settings.protocol = one_of(random, {shim::Protocol::automatic, shim::Protocol::automatic,
                                       shim::Protocol::mcp, shim::Protocol::jsonrpc});
-  settings.offline = one_of(random, {shim::Offline::cache, shim::Offline::cache, shim::Offline::wait});
+  settings.offline =
+      one_of(random, {shim::Offline::cache, shim::Offline::cache, shim::Offline::wait});
   settings.init_grace = one_of<Duration>(random, {100ms, 2500ms});
   settings.init_timeout = one_of<Duration>(random, {50ms, 1s, 15s});
 }
@@ -77,8 +78,8 @@ void draw_link(Prng& random, LinkFaults& link) {
 
 void draw_backend(Prng& random, BackendFaults& backend) {
   for (double* chance : {&backend.duplicate, &backend.unknown_answer, &backend.late, &backend.error,
-                         &backend.batch, &backend.pretty, &backend.half_emoji,
-                         &backend.progress, &backend.stray_progress, &backend.ask_host, &backend.notify}) {
+                         &backend.batch, &backend.pretty, &backend.half_emoji, &backend.progress,
+                         &backend.stray_progress, &backend.ask_host, &backend.notify}) {
     *chance = perhaps(random, 0.3);
   }
   for (double* chance : {&backend.invalid, &backend.truncated, &backend.twice, &backend.too_long,
@@ -109,8 +110,8 @@ void draw_host(Prng& random, HostHabits& host) {
   host.read_pause_max = one_of<Duration>(random, {100ms, 10s});
   host.padding_max = one_of<std::size_t>(random, {0, 0, 200, 3000, 20000});
   host.piece_max = one_of<std::size_t>(random, {7, 1024, 65536});
-  host.ids = one_of(random, {HostHabits::Ids::integers, HostHabits::Ids::strings,
-                             HostHabits::Ids::mixed});
+  host.ids =
+      one_of(random, {HostHabits::Ids::integers, HostHabits::Ids::strings, HostHabits::Ids::mixed});
 }
 
 }  // namespace
@@ -168,8 +169,8 @@ std::string describe(const Plan& plan) {
          shim::format_size(s.queue_bytes) + ", max-message " + shim::format_size(s.max_message) +
          ", drain " + shim::format_duration(s.drain_timeout) + ", offline " +
          (s.offline == shim::Offline::cache ? "cache " : "wait ") +
-         shim::format_duration(s.init_grace) + " " + shim::format_duration(s.init_timeout) + ", faults for " +
-         shim::describe_duration(plan.chaos);
+         shim::format_duration(s.init_grace) + " " + shim::format_duration(s.init_timeout) +
+         ", faults for " + shim::describe_duration(plan.chaos);
 }
 
 }  // namespace sim

@@ -18,8 +18,8 @@ using shim::TimePoint;
 enum class Fate : std::uint8_t {
   healthy,
   refused,
-  black_hole,       ///< no answer of any kind
-  silent_upgrade,   ///< TCP connects, the upgrade is never answered: to the core, a black hole
+  black_hole,      ///< no answer of any kind
+  silent_upgrade,  ///< TCP connects, the upgrade is never answered: to the core, a black hole
   not_websocket,
   unauthorized,     ///< 401
   unavailable,      ///< 503 with Retry-After
@@ -34,8 +34,8 @@ struct LinkFaults {
   double late_callbacks = 0;  ///< an adapter that speaks of a closed link
   Duration delay_max = std::chrono::milliseconds(1);  ///< one way
   std::size_t kernel_bytes = std::size_t{64} << 10U;  ///< taken from us and not yet read there
-  Duration cut_gap{};    ///< mean time between two cuts; zero: never
-  Duration stall_gap{};  ///< likewise, of stalls
+  Duration cut_gap{};                                 ///< mean time between two cuts; zero: never
+  Duration stall_gap{};                               ///< likewise, of stalls
   Duration stall_max = std::chrono::seconds(20);
   Duration retry_after_max = std::chrono::seconds(5);
 };
@@ -59,8 +59,8 @@ struct HostHabits {
   double answers_late = 0, answers_never = 0, answers_twice = 0;
   double slow_reader = 0;  ///< chance, per line, that it stops reading for a while
   Duration read_pause_max = std::chrono::seconds(5);
-  std::size_t padding_max = 0;  ///< bytes added to a call
-  std::size_t piece_max = 4096; ///< bytes that arrive at a time
+  std::size_t padding_max = 0;   ///< bytes added to a call
+  std::size_t piece_max = 4096;  ///< bytes that arrive at a time
   enum class Ids : std::uint8_t { integers, strings, mixed } ids = Ids::integers;
 };
 

@@ -15,8 +15,9 @@ Duration ready_bound(const Plan& plan) {
   const double ratio =
       s.backoff.jitter.kind == shim::Jitter::Kind::ratio ? s.backoff.jitter.ratio : 0;
   const auto cap = std::chrono::duration<double>(s.backoff.cap) * (1 + std::max(ratio, 0.1));
-  const Duration longest = std::max(std::chrono::duration_cast<Duration>(cap),
-                                    plan.link.unavailable > 0 ? plan.link.retry_after_max : Duration(0));
+  const Duration longest =
+      std::max(std::chrono::duration_cast<Duration>(cap),
+               plan.link.unavailable > 0 ? plan.link.retry_after_max : Duration(0));
   return s.connect_timeout + s.validate_timeout + s.resume_timeout + longest + 1s;
 }
 

@@ -13,7 +13,10 @@ namespace sim {
 inline void settle_in(World& world) {
   const std::uint64_t seq = world.host().greet();
   REQUIRE(world.run_until_done(
-      [&] { return world.host().is_settled() && world.backend().received("notifications/initialized") > 0; },
+      [&] {
+        return world.host().is_settled() &&
+               world.backend().received("notifications/initialized") > 0;
+      },
       std::chrono::seconds(60)));
   REQUIRE(world.model().ask(seq) != nullptr);
 }

@@ -9,7 +9,8 @@ using namespace sim;
 using namespace std::chrono_literals;
 using shim::Phase;
 
-TEST_CASE("scenario: with the backend absent at the start, initialize waits and is answered by it") {
+TEST_CASE(
+    "scenario: with the backend absent at the start, initialize waits and is answered by it") {
   Plan plan = calm_plan();
   plan.settings.offline = shim::Offline::wait;
   World world(plan, 1);
@@ -116,9 +117,9 @@ TEST_CASE("scenario: attempts that end in no way at all are ended by their timeo
     Fate fate;
     Duration until;  ///< so long it must be given
   };
-  for (const Row& row : {Row{"silent upgrade", Fate::silent_upgrade, 9900ms},
-                         Row{"black hole", Fate::black_hole, 9900ms},
-                         Row{"no pong", Fate::no_pong, 4900ms}}) {
+  for (const Row& row :
+       {Row{"silent upgrade", Fate::silent_upgrade, 9900ms},
+        Row{"black hole", Fate::black_hole, 9900ms}, Row{"no pong", Fate::no_pong, 4900ms}}) {
     CAPTURE(row.name);
     Plan plan = calm_plan();
     plan.settings.offline = shim::Offline::wait;

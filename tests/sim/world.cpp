@@ -99,7 +99,11 @@ void World::note(std::string_view kind, std::string_view text) {
   if (!traces_) return;
   std::array<char, 40> time{};
   std::snprintf(time.data(), time.size(), "%11.6f  ", shim::seconds(now_ - TimePoint() - 1000s));
-  trace_.append(time.data()).append(kind).append("  ").append(shim::printable(text, 300)).append("\n");
+  trace_.append(time.data())
+      .append(kind)
+      .append("  ")
+      .append(shim::printable(text, 300))
+      .append("\n");
 }
 
 void World::after(Duration delay, std::function<void()> what) {
@@ -111,7 +115,8 @@ void World::tell(shim::Event event) { turn(&event, {}, false); }
 
 void World::tell_line(shim::Event event, std::string_view written, bool too_long) {
   const auto* const line = std::get_if<event::HostLine>(&event);
-  if (line != nullptr && line->text != written) model_.fail("the framer changed a line: " + line->text);
+  if (line != nullptr && line->text != written)
+    model_.fail("the framer changed a line: " + line->text);
   turn(&event, written, too_long);
 }
 
@@ -156,47 +161,50 @@ CoreView World::view(bool deadlines_done) const {
 }
 
 void World::inform_model(const shim::Event& event, std::string_view written, bool too_long) {
-  std::visit(Overloaded{[&](const event::HostLine&) { model_.host_line(written, too_long); },
-                        [&](const event::HostLineTooLong&) { model_.host_line(written, too_long); },
-                        [this](const event::HostClosed&) { model_.closing(); },
-                        [this](const event::ReconnectRequested&) { model_.hangup(); },
-                        [this](const event::HostGone&) { model_.closing(); },
-                        [this](const event::StopRequested&) { model_.closing(); },
-                        [this](const event::LinkOpened& e) { model_.link_opened(e.epoch); },
-                        [this](const event::LinkLost& e) { model_.link_lost(e.epoch, e.loss.retry_after); },
-                        [this](const event::LinkMessage& e) { model_.link_message(e.epoch, e.text); },
-                        [](const auto&) {}},
-             event);
+  std::visit(
+      Overloaded{
+          [&](const event::HostLine&) { model_.host_line(written, too_long); },
+          [&](const event::HostLineTooLong&) { model_.host_line(written, too_long); },
+          [this](const event::HostClosed&) { model_.closing(); },
+          [this](const event::ReconnectRequested&) { model_.hangup(); },
+          [this](const event::HostGone&) { model_.closing(); },
+          [this](const event::StopRequested&) { model_.closing(); },
+          [this](const event::LinkOpened& e) { model_.link_opened(e.epoch); },
+          [this](const event::LinkLost& e) { model_.link_lost(e.epoch, e.loss.retry_after); },
+          [this](const event::LinkMessage& e) { model_.link_message(e.epoch, e.text); },
+          [](const auto&) {}},
+      event);
 }
 
 void World::carry_out(shim::Action& action) {
-  std::visit(Overloaded{[this](action::OpenLink& a) {
-                          model_.open_link(a.epoch);
-                          link_.open(a.epoch);
-                        },
-                        [this](action::CloseLink& a) {
-                          model_.close_link(a.epoch);
-                          link_.close(a.epoch, a.politely);
-                        },
-                        [this](action::PingLink& a) { link_.ping(a.epoch); },
-                        [this](action::WriteLink& a) {
-                          model_.write_link(a.epoch, a.text);
-                          link_.write(a.epoch, std::move(a.text));
-                        },
-                        [this](action::PauseLink& a) { link_.pause(a.epoch, a.paused); },
-                        [this](action::WriteHost& a) {
-                          model_.write_host(a.line);
-                          host_.heard(std::move(a.line));
-                        },
-                        [this](action::PauseHost& a) { host_.pause(a.paused); },
-                        [this](action::LoadCache& a) { disk_.load(a.version); },
-                        [this](action::StoreCache& a) { disk_.store(a.version, std::move(a.text)); },
-                        [](action::Log&) {},
-                        [this](action::Finish&) {
-                          model_.finish();
-                          finished_ = true;
-                        }},
-             action);
+  std::visit(
+      Overloaded{[this](action::OpenLink& a) {
+                   model_.open_link(a.epoch);
+                   link_.open(a.epoch);
+                 },
+                 [this](action::CloseLink& a) {
+                   model_.close_link(a.epoch);
+                   link_.close(a.epoch, a.politely);
+                 },
+                 [this](action::PingLink& a) { link_.ping(a.epoch); },
+                 [this](action::WriteLink& a) {
+                   model_.write_link(a.epoch, a.text);
+                   link_.write(a.epoch, std::move(a.text));
+                 },
+                 [this](action::PauseLink& a) { link_.pause(a.epoch, a.paused); },
+                 [this](action::WriteHost& a) {
+                   model_.write_host(a.line);
+                   host_.heard(std::move(a.line));
+                 },
+                 [this](action::PauseHost& a) { host_.pause(a.paused); },
+                 [this](action::LoadCache& a) { disk_.load(a.version); },
+                 [this](action::StoreCache& a) { disk_.store(a.version, std::move(a.text)); },
+                 [](action::Log&) {},
+                 [this](action::Finish&) {
+                   model_.finish();
+                   finished_ = true;
+                 }},
+      action);
 }
 
 /// Does the next thing due until `end`; false if there is none.
@@ -242,7 +250,8 @@ void World::replace_core() {
     if (traces_) note("  action", show(action));
     carry_out(action);
   }
-  session_ = std::make_unique<shim::Session>(plan_.settings, random_.next(), now_, std::move(estate));
+  session_ =
+      std::make_unique<shim::Session>(plan_.settings, random_.next(), now_, std::move(estate));
   model_.core_starts(now_);
   model_.turn_ends(view(false));
 }
@@ -264,12 +273,14 @@ void World::begin_chaos() {
     model_.knows_file(disk_.files().at("2025-06-18"));
   }
   if (plan_.backend_absent) backend_.kill();
-  if (plan_.backend_absent) after(random_.between(Duration(0), plan_.chaos), [this] { backend_.start(); });
+  if (plan_.backend_absent)
+    after(random_.between(Duration(0), plan_.chaos), [this] { backend_.start(); });
   every(plan_.link.cut_gap, [this] {
     link_.cut(random_.chance(0.5) ? shim::Cause::reset : shim::Cause::closed,
               random_.chance(0.5) ? Duration(0) : random_.between(Duration(0), Duration(3s)));
   });
-  every(plan_.link.stall_gap, [this] { link_.stall(random_.between(Duration(0), plan_.link.stall_max)); });
+  every(plan_.link.stall_gap,
+        [this] { link_.stall(random_.between(Duration(0), plan_.link.stall_max)); });
   every(plan_.backend.kill_gap, [this] {
     backend_.kill(random_.chance(0.7) ? Duration(0) : random_.between(Duration(0), Duration(2s)));
     backend_.set_version(chance(plan_.backend.other_version) ? "2024-11-05" : "2025-06-18");

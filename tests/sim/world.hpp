@@ -86,7 +86,8 @@ class World {
     std::function<void()> what;
   };
   struct Later {
-    bool operator()(const std::shared_ptr<Happening>& a, const std::shared_ptr<Happening>& b) const {
+    bool operator()(const std::shared_ptr<Happening>& a,
+                    const std::shared_ptr<Happening>& b) const {
       return a->at != b->at ? a->at > b->at : a->order > b->order;
     }
   };
@@ -124,7 +125,7 @@ class World {
 struct Outcome {
   std::string failure;  ///< empty if all went well
   std::string plan;
-  std::string trace;    ///< only if asked for
+  std::string trace;  ///< only if asked for
   TimePoint ended;
   std::uint64_t links_ready = 0;
   std::uint64_t asks = 0;

@@ -49,9 +49,7 @@ std::string code_of(const std::string& text) {
   return code;
 }
 
-bool is_word(char c) {
-  return c == '_' || (c >= '0' && c <= '9') || (c | 0x20) >= 'a';
-}
+bool is_word(char c) { return c == '_' || (c >= '0' && c <= '9') || (c | 0x20) >= 'a'; }
 
 /// Whether `what` occurs, not in the middle of a longer name if it begins with a letter.
 bool holds(const std::string& code, std::string_view what) {
@@ -118,7 +116,8 @@ TEST_CASE("layering: only link and loop know libwebsockets") {
     for (const Source& source : sources(folder)) {
       CAPTURE(source.name);
       const std::string stem = fs::path(source.name).stem().string();
-      const bool may = source.name.starts_with("shim/io/") && (stem == "link" || stem == "connection" || stem == "loop");
+      const bool may = source.name.starts_with("shim/io/") &&
+                       (stem == "link" || stem == "connection" || stem == "loop");
       if (!may) CHECK_FALSE(holds(code_of(source.text), "libwebsockets.h"));
     }
   }

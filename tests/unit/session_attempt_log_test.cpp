@@ -181,9 +181,7 @@ TEST_CASE("session 4.2: Retry-After is honoured, except by a person's wish") {
   d.lose({.cause = Cause::http_status, .status = 503, .retry_after = 40s});
   const TimePoint lost_at = d.now;
   SUBCASE("alone") {}
-  SUBCASE("against a request") {
-    d.host(request("1", "m"));
-  }
+  SUBCASE("against a request") { d.host(request("1", "m")); }
   d.advance(40s - 1ns);
   CHECK(d.session.phase() == Phase::waiting);
   SUBCASE("against SIGHUP") {

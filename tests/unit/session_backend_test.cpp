@@ -7,9 +7,7 @@
 namespace shim::test {
 namespace {
 
-std::string host_error(std::string_view id) {
-  return jsonrpc::error_answer(id, -1, "rejected");
-}
+std::string host_error(std::string_view id) { return jsonrpc::error_answer(id, -1, "rejected"); }
 
 /// Has the backend ask, and returns the id the host sees.
 std::string ask(Driver& d, std::string_view id, std::string_view method = "roots/list") {

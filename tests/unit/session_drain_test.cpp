@@ -13,12 +13,8 @@ TEST_CASE("session 3: at the end of input with nothing pending the shim ends at 
     d.lose();
     has_link = false;
   }
-  SUBCASE("validating") {
-    d.opened();
-  }
-  SUBCASE("ready") {
-    d.go_ready();
-  }
+  SUBCASE("validating") { d.opened(); }
+  SUBCASE("ready") { d.go_ready(); }
   SUBCASE("resuming") {
     d.establish();
     d.lose();
@@ -105,12 +101,8 @@ TEST_CASE("session 3: the last notifications leave before the link is closed, if
     CHECK_FALSE(d.session.finished());
     d.feed(event::LinkWritten{d.session.epoch(), 1});
   }
-  SUBCASE("they do not") {
-    d.advance(d.settings.drain_timeout);
-  }
-  SUBCASE("the link is lost") {
-    d.lose();
-  }
+  SUBCASE("they do not") { d.advance(d.settings.drain_timeout); }
+  SUBCASE("the link is lost") { d.lose(); }
   CHECK(d.session.finished());
 }
 
@@ -139,12 +131,8 @@ TEST_CASE("session 3: a signal and a host that is gone end the shim with no drai
   d.host(notify("big", "\"" + std::string(Session::link_window_bytes, 'x') + "\""));
   d.host(request("2", "m"));
   d.forget();
-  SUBCASE("a signal") {
-    d.feed(event::StopRequested{"SIGTERM"});
-  }
-  SUBCASE("the host is gone") {
-    d.feed(event::HostGone{"its process has died"});
-  }
+  SUBCASE("a signal") { d.feed(event::StopRequested{"SIGTERM"}); }
+  SUBCASE("the host is gone") { d.feed(event::HostGone{"its process has died"}); }
   SUBCASE("a signal while draining") {
     d.feed(event::HostClosed{});
     CHECK_FALSE(d.session.finished());
@@ -170,9 +158,7 @@ TEST_CASE("session 3: a host that does not read what is left is waited for, but 
     d.feed(event::StopRequested{"SIGTERM"});
     patience = Session::stop_patience;
   }
-  SUBCASE("the host is gone") {
-    d.feed(event::HostGone{"EPIPE"});
-  }
+  SUBCASE("the host is gone") { d.feed(event::HostGone{"EPIPE"}); }
   CHECK(d.finishes == 1);
   CHECK(milliseconds(d.patience) == milliseconds(patience));
 }

@@ -132,9 +132,7 @@ TEST_CASE("session 5.1: initialized sent while there is no link reaches the next
   d.host(initialize("0"));
   d.backend(initialize_answer("0"));
   d.lose();
-  SUBCASE("while waiting") {
-    d.host(notify("notifications/initialized"));
-  }
+  SUBCASE("while waiting") { d.host(notify("notifications/initialized")); }
   SUBCASE("while resuming") {
     d.forget();
     d.validate();
@@ -254,21 +252,11 @@ TEST_CASE("session 5.1: a backend with another protocol version is not ready, an
       answer(own, "[]"),
       answer(own, "null"),
   };
-  SUBCASE("another") {
-    d.backend(answers[0]);
-  }
-  SUBCASE("none") {
-    d.backend(answers[1]);
-  }
-  SUBCASE("a number") {
-    d.backend(answers[2]);
-  }
-  SUBCASE("an array") {
-    d.backend(answers[3]);
-  }
-  SUBCASE("null") {
-    d.backend(answers[4]);
-  }
+  SUBCASE("another") { d.backend(answers[0]); }
+  SUBCASE("none") { d.backend(answers[1]); }
+  SUBCASE("a number") { d.backend(answers[2]); }
+  SUBCASE("an array") { d.backend(answers[3]); }
+  SUBCASE("null") { d.backend(answers[4]); }
   CHECK(d.session.phase() == Phase::waiting);
   const auto told = d.take_host();
   REQUIRE(told.size() == 2);

@@ -52,9 +52,7 @@ TEST_CASE(
     "session 5.0: reuse of an id that is still pending is -32600 and does the first no harm") {
   Driver d;
   SUBCASE("queued") {}
-  SUBCASE("in flight") {
-    d.go_ready();
-  }
+  SUBCASE("in flight") { d.go_ready(); }
   d.forget();
   d.host(request("1", "m", R"({"n":1})"));
   d.host(request("1", "m", R"({"n":2})"));
@@ -405,9 +403,7 @@ TEST_CASE("session 5.0: a cancellation of what is not pending is dropped and cou
 
 TEST_CASE("session 5.0: initialize cannot be cancelled") {
   Driver d;
-  SUBCASE("queued") {
-    d.host(initialize("1"));
-  }
+  SUBCASE("queued") { d.host(initialize("1")); }
   SUBCASE("in flight") {
     d.go_ready();
     d.host(initialize("1"));

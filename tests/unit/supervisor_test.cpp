@@ -316,9 +316,7 @@ TEST_CASE("supervisor: how long there has been no backend, and why") {
 TEST_CASE("supervisor: stopping closes a link politely, and is the end") {
   Rig rig;
   SUBCASE("connecting") {}
-  SUBCASE("ready") {
-    rig.become_ready();
-  }
+  SUBCASE("ready") { rig.become_ready(); }
   rig.supervisor.stop(rig.out);
   CHECK(rig.last<action::CloseLink>().politely);
   CHECK(rig.supervisor.phase() == Phase::stopped);
