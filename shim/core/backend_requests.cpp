@@ -12,6 +12,10 @@ constexpr std::string_view prefix = "\"mcp-ws-shim:";
 
 }  // namespace
 
+bool BackendRequests::is_ours(std::string_view host_id) {
+  return jsonrpc::token_key(host_id).starts_with(prefix);
+}
+
 std::optional<std::string> BackendRequests::open(std::string_view backend_id, Epoch epoch) {
   std::string key = jsonrpc::token_key(backend_id);
   if (open_.size() >= open_max || by_backend_id_.contains(key)) return std::nullopt;

@@ -27,6 +27,9 @@ class BackendRequests {
     Epoch epoch = 0;
   };
 
+  /// Whether this raw id is one of those that open() gives.
+  [[nodiscard]] static bool is_ours(std::string_view host_id);
+
   /// Notes a request and returns the id it has towards the host; nullopt if too many are open or
   /// this backend id is open already.
   [[nodiscard]] std::optional<std::string> open(std::string_view backend_id, Epoch epoch);

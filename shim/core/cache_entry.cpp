@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "common/json_value.hpp"
 #include "common/jsonrpc.hpp"
 
 namespace shim {
@@ -20,7 +21,7 @@ const std::string* CacheEntry::find(std::string_view method) const {
 
 bool CacheEntry::put(std::string_view method, std::string_view result) {
   // What could not be read back must not spoil the file for the rest.
-  if (result.size() > result_bytes_max || !Json::accept(result)) return false;
+  if (result.size() > result_bytes_max || json_value<Json>(result).is_discarded()) return false;
   std::string text(result);
   jsonrpc::flatten(text);
   const auto [position, inserted] = results_.try_emplace(std::string(method));
@@ -48,7 +49,7 @@ std::optional<std::string> CacheEntry::serialise(std::string_view url,
 std::optional<CacheEntry> CacheEntry::parse(std::string_view text, std::string_view url,
                                             std::string_view version) {
   if (text.size() > file_bytes_max) return std::nullopt;
-  const Json file = Json::parse(text, nullptr, false);
+  const Json file = json_value<Json>(text);
   if (!file.is_object() || file.value("format", Json()) != Json(format) ||
       file.value("url", Json()) != Json(url) || file.value("version", Json()) != Json(version))
     return std::nullopt;

@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "common/json_value.hpp"
 #include "common/jsonrpc.hpp"
 
 namespace shim {
@@ -16,11 +17,9 @@ std::optional<InitializeFacts> InitializeFacts::read(std::string_view result) {
     return std::nullopt;
   InitializeFacts facts;
   facts.protocol_version = message.result_protocol_version;
-  // A huge result, and legal JSON that nlohmann refuses (1e999, a lone surrogate), costs the
-  // comparison of lists only.
   constexpr std::size_t result_bytes_max = std::size_t{1} << 20U;
   if (result.size() > result_bytes_max) return facts;
-  const auto parsed = nlohmann::json::parse(result, nullptr, false);
+  const auto parsed = json_value(result);
   if (!parsed.is_object()) return facts;
   const auto capabilities = parsed.find("capabilities");
   if (capabilities == parsed.end() || !capabilities->is_object()) return facts;

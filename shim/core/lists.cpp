@@ -4,6 +4,8 @@
 #include <nlohmann/json.hpp>
 #include <vector>
 
+#include "common/json_value.hpp"
+
 namespace shim {
 namespace {
 
@@ -53,11 +55,9 @@ bool hint(const json& tool, const char* name) {
   return value != annotations->end() && value->is_boolean() && value->get<bool>();
 }
 
-/// Discarded, and no object, for a text too large to be taken apart and for legal JSON that
-/// nlohmann refuses (1e999, a lone surrogate).
 json parse(std::string_view text) {
   if (text.size() > Lists::list_bytes_max) return json(json::value_t::discarded);
-  return json::parse(text, nullptr, false);
+  return json_value(text);
 }
 
 }  // namespace

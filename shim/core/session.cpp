@@ -20,6 +20,7 @@ Session::Session(const Settings& settings, std::uint64_t seed, TimePoint now, Es
       legacy_era_(estate.legacy_era),
       modern_era_(estate.modern_era),
       draining_(estate.draining),
+      host_unwritten_(estate.host_unwritten),
       now_(now) {
   supervisor_.start(now);
   if (draining_) timers_.arm(Timer::drain, now + settings.drain_timeout);
@@ -192,6 +193,7 @@ void Session::settle_lost(Request request) {
            "have been carried out; check before you repeat it.");
     return;
   }
+  request.sent_before = true;
   if (!waits_for_ever(request)) {
     request.replayed = true;
     ++counters_.replays;
@@ -267,7 +269,8 @@ Estate Session::abandon(Actions& out) {
           .last_epoch = epoch(),
           .legacy_era = legacy_era_,
           .modern_era = modern_era_,
-          .draining = draining_};
+          .draining = draining_,
+          .host_unwritten = host_unwritten_};
 }
 
 /// Contract 12: nothing is refused for being slow while ready; instead the fast side is not read.

@@ -39,6 +39,7 @@ struct Estate {
   bool legacy_era = false;
   bool modern_era = false;
   bool draining = false;
+  std::size_t host_unwritten = 0;  ///< bytes of WriteHost not yet written
 };
 
 /// The door of the core: every decision of the shim, and no socket, clock, thread or random device.
@@ -126,6 +127,7 @@ class Session {
   void host_notification(std::string text, const Message& message);
   void host_response(const std::string& text, const Message& message);
   void host_cancelled(std::string text, const Message& message);
+  [[nodiscard]] std::string_view answerable(std::string_view id) const;
   void refuse(std::string_view id, int code, std::string_view said);
   void enqueue(std::string text, std::string_view request_id, std::uint64_t order, Epoch only_for);
   [[nodiscard]] bool can_send() const;
@@ -230,6 +232,7 @@ class Session {
   bool draining_ = false;
   bool host_paused_ = false;
   bool link_paused_ = false;
+  std::string initialize_id_;  ///< of the latest `initialize` that was accepted
   std::uint64_t last_order_ = 0;
   std::uint64_t initialized_order_ = 0;  ///< of an initialized ahead of initialize's answer
   std::size_t host_unwritten_ = 0;       ///< bytes of WriteHost not yet written

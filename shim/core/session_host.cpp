@@ -27,15 +27,12 @@ void Session::host_message(std::string text) {
     case jsonrpc::Read::invalid: {
       IdScanner scanner;
       scanner.feed(text);
-      // An id that is still pending belongs to another request, which gets its own answer.
-      const bool usable = !scanner.ids().empty() && pending_.find(scanner.ids().back()) == nullptr;
-      refuse(usable ? scanner.ids().back() : "null", jsonrpc::parse_error,
+      refuse(answerable(scanner.ids().empty() ? "" : scanner.ids().back()), jsonrpc::parse_error,
              "this line is not valid UTF-8 JSON");
       return;
     }
     case jsonrpc::Read::refused: {
-      const bool usable = pending_.find(message.usable_id()) == nullptr;
-      refuse(usable ? message.usable_id() : "null", jsonrpc::invalid_request,
+      refuse(answerable(message.usable_id()), jsonrpc::invalid_request,
              "a member stands twice, or the nesting or the number of values is beyond what can be "
              "passed on");
       return;
@@ -65,9 +62,15 @@ void Session::host_message(std::string text) {
     drop(Drop::bad_host_answer);  // an error answer to an answer would only confuse the host
     return;
   }
-  const bool usable = pending_.find(message.usable_id()) == nullptr;
-  refuse(usable ? message.usable_id() : "null", jsonrpc::invalid_request,
+  refuse(answerable(message.usable_id()), jsonrpc::invalid_request,
          "this is JSON, but no JSON-RPC 2.0 message");
+}
+
+/// The id under which a line that cannot be read may be answered: `null` if it has none, if it is
+/// that of a pending request, which gets its own answer, or one of ours, so that this is an answer.
+std::string_view Session::answerable(std::string_view id) const {
+  const bool usable = !id.empty() && pending_.find(id) == nullptr && !BackendRequests::is_ours(id);
+  return usable ? id : "null";
 }
 
 void Session::handle(event::HostLineTooLong& event) {
@@ -84,9 +87,8 @@ void Session::handle(event::HostLineTooLong& event) {
     }
   }
   Request request;
-  const bool usable = !ids.empty() && pending_.find(ids.back()) == nullptr;
-  request.id = usable ? ids.back() : "null";
-  if (usable && reads_mcp()) request.method = mcp::method(event.found.method());
+  request.id = answerable(ids.empty() ? "" : ids.back());
+  if (request.id != "null" && reads_mcp()) request.method = mcp::method(event.found.method());
   // What its `_meta` says is not known; a host of the modern era sends nothing else.
   if (modern_era_ && !legacy_era_) request.version = "unknown";
   settle(request, Reason::message_too_large,
@@ -115,21 +117,24 @@ void Session::host_request(std::string text, const Message& message) {
   request.replayable = may_replay(request, message);
   if (request.replayable && settings_.replay == Replay::safe && method == mcp::Method::tools_call)
     request.tool = jsonrpc::unquote(message.name);
+  // A host that is refused initialize marks the server as failed.
+  const bool is_first_initialize =
+      method == mcp::Method::initialize && pending_.find(initialize_id_) == nullptr;
+  if (!can_send() && !has_room() && !is_first_initialize) {
+    settle(request, Reason::queue_full,
+           "Too much is waiting for the MCP backend already. This was not carried out; it can be "
+           "tried again later.");
+    return;
+  }
   if (method == mcp::Method::initialize) {
     legacy_era_ = true;
+    initialize_id_ = request.id;
     minimal_given_ = false;
     initialized_order_ = 0;
     legacy_lists_ = Lists();
     legacy_.begin(text, jsonrpc::unquote(message.protocol_version));
   } else if (request.modern()) {
     modern_era_ = true;
-  }
-  // A host that is refused initialize marks the server as failed.
-  if (!can_send() && !has_room() && method != mcp::Method::initialize) {
-    settle(request, Reason::queue_full,
-           "Too much is waiting for the MCP backend already. This was not carried out; it can be "
-           "tried again later.");
-    return;
   }
   const std::string id = request.id;
   const std::uint64_t order = request.order;
@@ -276,6 +281,13 @@ void Session::write_host(std::string line) {
 }
 
 void Session::settle(const Request& request, Reason reason, std::string_view said) {
+  if (request.sent_before && reason != Reason::bad_backend_message) {
+    // Whatever keeps it from being sent again: it may have been carried out the first time.
+    reason = Reason::outcome_unknown;
+    said =
+        "The connection to the MCP backend was lost while this was running. It may or may not "
+        "have been carried out; check before you repeat it.";
+  }
   write_host(failure(request, reason, said,
                      {.attempt = supervisor_.failed_attempts(),
                       .down = supervisor_.down_for(now_),

@@ -306,6 +306,11 @@ void Host::read_log() {
     for (std::size_t end = log_text_.find('\n'); end != std::string::npos;
          end = log_text_.find('\n')) {
       log_.push_back(log_text_.substr(0, end));
+      const std::string& line = log_.back();
+      if (line.find("Sanitizer") != std::string::npos ||
+          line.find("runtime error: ") != std::string::npos) {
+        violations_.push_back("a sanitizer's report: " + line);
+      }
       log_text_.erase(0, end + 1);
     }
   }

@@ -9,7 +9,8 @@ using namespace std::chrono_literals;
 
 namespace {
 
-constexpr const char* tools_changed = R"({"jsonrpc":"2.0","method":"notifications/tools/list_changed"})";
+constexpr const char* tools_changed =
+    R"({"jsonrpc":"2.0","method":"notifications/tools/list_changed"})";
 
 }  // namespace
 
@@ -56,11 +57,13 @@ TEST_CASE("scenario: a host whose backend was never seen gets the least that let
   REQUIRE(world.run_until_ready(16s));
   world.run_for(1s);
   CHECK(world.host().times_heard(tools_changed) == 1);
-  CHECK(world.host().times_heard(R"({"jsonrpc":"2.0","method":"notifications/prompts/list_changed"})") == 0);
+  CHECK(world.host().times_heard(
+            R"({"jsonrpc":"2.0","method":"notifications/prompts/list_changed"})") == 0);
   check_peace(world);
 }
 
-TEST_CASE("scenario: a restart is announced only to whom it concerns and only if it changes a list") {
+TEST_CASE(
+    "scenario: a restart is announced only to whom it concerns and only if it changes a list") {
   struct Row {
     std::string name;
     bool shown;
