@@ -10,7 +10,11 @@ namespace {
 
 constexpr auto watched = 5s;
 constexpr std::uint64_t wakeups_max = 10;  // two a second
+#ifdef NDEBUG
 constexpr std::size_t idle_kib_max = 8 << 10;
+#else
+constexpr std::size_t idle_kib_max = 12 << 10;  // the promise is about the program as shipped
+#endif
 
 /// Until it has not run for a while: what came before is done.
 void come_to_rest(Host& host) {

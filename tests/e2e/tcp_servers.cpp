@@ -48,9 +48,11 @@ void await(int fd, short event, const Deadline& deadline, const char* what) {
 }
 
 std::string header(std::string_view request, std::string_view name) {
-  const std::size_t at = request.find(std::string("\r\n") + std::string(name) + ": ");
+  std::string start = "\r\n";
+  start.append(name).append(": ");
+  const std::size_t at = request.find(start);
   if (at == std::string_view::npos) return {};
-  const std::size_t begin = at + 2 + name.size() + 2;
+  const std::size_t begin = at + start.size();
   return std::string(request.substr(begin, request.find("\r\n", begin) - begin));
 }
 

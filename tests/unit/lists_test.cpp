@@ -243,7 +243,6 @@ TEST_CASE("lists 5.3: a list that makes no sense teaches nothing, and does no ha
       R"(null)",
       "",
       R"({"tools":[{"name":"t","annotations":{"readOnlyHint":true},"x":1e999}]})",
-      R"({"tools":[{"name":"t","annotations":{"readOnlyHint":true},"x":"\ud800"}]})",
   };
   for (const std::string result : results) {
     CAPTURE(result);
