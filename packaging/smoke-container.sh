@@ -43,6 +43,7 @@ done
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 work="$(mktemp -d)"
+inside=()
 smoke_pid=
 cleanup() {
   local status=$?
@@ -50,6 +51,10 @@ cleanup() {
   # smoke.py removes its containers and images on SIGTERM.
   if [[ -n "$smoke_pid" ]] && kill -TERM "$smoke_pid" 2>/dev/null; then
     wait "$smoke_pid" || true
+  fi
+  # The one thing of podman's that is in no namespace of its own. What is in use stays.
+  if ((${#inside[@]} > 0)); then
+    find /sys/fs/cgroup -depth -path '*/libpod_parent*' -type d -exec rmdir {} + 2>/dev/null || true
   fi
   rm -rf "$work"
   exit "$status"
@@ -102,7 +107,6 @@ TEXT
   inside=(unshare --net --mount sh "$work/inside.sh")
 }
 
-inside=()
 export PATH="$PATH:/usr/sbin:/sbin"
 for tool in python3 ip ldd; do
   command -v "$tool" >/dev/null || skip "$tool is not here"
@@ -136,6 +140,7 @@ packaging/container-root.sh "$work/tools" sh ip
 
 options=(--engine "$work/engine.sh" --shim build/release/shim/mcp-ws-shim
   --backend-root build/container --tools-root "$work/tools" --work "$work")
+if "$required"; then options+=(--compose-required); fi
 "${inside[@]}" python3 tests/containers/smoke.py "${options[@]}" </dev/null &
 smoke_pid=$!
 status=0

@@ -6,25 +6,39 @@ import subprocess
 import time
 
 ADDRESS = "127.0.0.1:8765"  # where mcp-config.example.json looks for it
+CONTAINERFILE = "packaging/Containerfile"
+COMPOSE_FILE = "packaging/compose.yaml"
 STARTS_WITHIN = 30.0
+
+
+def run(command, environment=None, stdin=""):
+    done = subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=60,
+                          env=environment, check=False)
+    if done.returncode != 0:
+        raise RuntimeError(f"{' '.join(command)}: {(done.stderr or done.stdout).strip()}")
+    return done.stdout.strip()
 
 
 class Engine:
     """`program` takes what docker and podman take."""
 
     def __init__(self, program):
-        self.program = program
+        self._program = program
 
-    def __call__(self, *arguments, stdin="", seconds=60):
-        return run([self.program, *arguments], stdin=stdin, seconds=seconds)
+    def __call__(self, *arguments, stdin=""):
+        return run([self._program, *arguments], stdin=stdin)
 
-
-def run(command, environment=None, stdin="", seconds=60):
-    done = subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=seconds,
-                          env=environment, check=False)
-    if done.returncode != 0:
-        raise RuntimeError(f"{' '.join(command)}: {(done.stderr or done.stdout).strip()}")
-    return done.stdout.strip()
+    def compose(self):
+        """The command of a compose for this engine, or None."""
+        if "podman" in self("--version"):
+            found = shutil.which("podman-compose")
+            return [found, "--podman-path", self._program] if found else None
+        try:
+            self("compose", "version")
+            return [self._program, "compose"]
+        except RuntimeError:
+            found = shutil.which("docker-compose")
+            return [found] if found else None
 
 
 class Backend:
@@ -35,89 +49,92 @@ class Backend:
     """
 
     def __init__(self, engine, directory):
-        self.engine = engine
+        self._engine = engine
         self.data = os.path.join(directory, "data")
         self.health_file = os.path.join(self.data, "health.json")
-        self.name = f"mcp-ws-shim-smoke-{os.getpid()}"
-        self.image = f"{self.name}:backend"
-        self.changed_image = f"{self.name}:changed"
-        self.tools_image = f"{self.name}:tools"
+        self._name = f"mcp-ws-shim-smoke-{os.getpid()}"
+        self.image = f"{self._name}:backend"
+        self.changed_image = f"{self._name}:changed"
+        self._tools_image = f"{self._name}:tools"
+        self._compose = None
         self._started_at = None
         os.mkdir(self.data)
 
-    def build(self, backend_root, tools_root, containerfile, added_tool):
-        self.engine("build", "-q", "-t", self.image, "-f", containerfile, backend_root)
-        self.engine("build", "-q", "-t", self.changed_image, "-",
-                    stdin=f'FROM {self.image}\nCMD ["--extra-tool", "{added_tool}"]\n')
-        self.engine("build", "-q", "-t", self.tools_image, "-f", "-", tools_root,
-                    stdin="FROM scratch\nCOPY . /\n")
+    def build(self, backend_root, tools_root, added_tool):
+        """The image; the same with one tool more; one with what faults are made with."""
+        self._engine("build", "-q", "-t", self.image, "-f", CONTAINERFILE, backend_root)
+        self._engine("build", "-q", "-t", self.changed_image, "-",
+                     stdin=f'FROM {self.image}\nCMD ["--extra-tool", "{added_tool}"]\n')
+        self._engine("build", "-q", "-t", self._tools_image, "-f", "-", tools_root,
+                     stdin="FROM scratch\nCOPY . /\n")
 
     def run(self, image):
-        self.engine("run", "-d", "--name", self.name, "--restart", "always",
-                    "-p", f"{ADDRESS}:8765", "-v", f"{self.data}:/data", image)
+        self._engine("run", "-d", "--name", self._name, "--restart", "unless-stopped",
+                     "-p", f"{ADDRESS}:8765", "-v", f"{self.data}:/data", image)
         return self._started()
 
-    def remove(self):
-        """The container and the images, as far as they exist."""
-        for arguments in (("rm", "-f", self.name),
-                          ("rmi", "-f", self.changed_image, self.image, self.tools_image)):
-            try:
-                self.engine(*arguments)
-            except RuntimeError:
-                pass
-
     def restart(self):
-        self.engine("restart", self.name)
+        self._engine("restart", self._name)
         return self._started()
 
     def kill_process(self):
         """As the kernel does when memory runs out. The restart policy brings it back."""
-        pid = self.engine("inspect", "--format", "{{.State.Pid}}", self.name)
-        self._do("--pid=host", f"kill -9 {int(pid)}")
+        pid = int(self._engine("inspect", "--format", "{{.State.Pid}}", self._name))
+        self._with_tools(f"kill -9 {pid}", "--pid=host")
         return self._started()
 
-    def kill_and_start(self, pause_s):
-        self.engine("kill", self.name)
-        return self._start_after(pause_s)
+    def kill_and_start(self, away_s):
+        self._engine("kill", self._name)
+        return self._start_after(away_s)
 
-    def stop_and_start(self, pause_s):
-        self.engine("stop", self.name)
-        return self._start_after(pause_s)
+    def stop_and_start(self, away_s):
+        self._engine("stop", self._name)
+        return self._start_after(away_s)
 
-    def pause(self, pause_s):
-        self.engine("pause", self.name)
-        time.sleep(pause_s)
+    def pause(self, seconds):
+        self._engine("pause", self._name)
+        time.sleep(seconds)
         back = time.monotonic()
-        self.engine("unpause", self.name)
+        self._engine("unpause", self._name)
         return back
 
     def replace(self, image):
-        self.engine("rm", "-f", self.name)
+        self._engine("rm", "-f", self._name)
         return self.run(image)
 
-    def cut_and_kill(self, pause_s):
-        """No packet of the connection's end comes through: it stays open on this side."""
-        self._do(f"--network=container:{self.name}", "ip link set eth0 down", "--cap-add=NET_ADMIN")
-        return self.kill_and_start(pause_s)
+    def cut_and_kill(self, away_s):
+        """Nothing of the end of its connections comes through: on this side they stay open."""
+        self._with_tools("ip link set eth0 down", f"--network=container:{self._name}",
+                         "--cap-add=NET_ADMIN")
+        return self.kill_and_start(away_s)
 
-    def replace_by_compose(self, compose, file):
-        """`compose`: the command. What it starts is removed by compose_down()."""
-        self.engine("rm", "-f", self.name)
-        self._compose(compose, file, "up", "--build", "--detach")
+    def replace_by_compose(self, compose):
+        self._engine("rm", "-f", self._name)
+        self._compose = compose
+        self._run_compose("up", "--build", "--detach")
         return self._started()
 
-    def compose_down(self, compose, file):
-        self._compose(compose, file, "down")
+    def remove(self):
+        """All that this has made, as far as it is there."""
+        if self._compose:
+            self._try(self._run_compose, "down")
+        self._try(self._engine, "rm", "-f", self._name)
+        # Compose names an image with "-" or "_", and podman's leaves its network behind.
+        for image in (self.changed_image, self.image, self._tools_image, f"{self._name}-backend",
+                      f"{self._name}_backend"):
+            self._try(self._engine, "rmi", "-f", image)
+        self._try(self._engine, "network", "rm", f"{self._name}_default")
 
-    def _compose(self, compose, file, *arguments):
-        run([*compose, "-f", file, *arguments], {**os.environ, "BACKEND_DATA": self.data})
+    def _run_compose(self, *arguments):
+        run([*self._compose, "-p", self._name, "-f", COMPOSE_FILE, *arguments],
+            {**os.environ, "BACKEND_DATA": self.data})
 
-    def _do(self, option, command, *more_options):
-        self.engine("run", "--rm", option, *more_options, self.tools_image, "/bin/sh", "-c", command)
+    def _with_tools(self, command, *options):
+        self._engine("run", "--rm", *options, self._tools_image, "/bin/sh", "-c", command)
 
-    def _start_after(self, pause_s):
-        time.sleep(pause_s)
-        self.engine("start", self.name)
+    def _start_after(self, away_s):
+        time.sleep(away_s)
+        self._engine("start", self._name)
         return self._started()
 
     def _started(self):
@@ -135,13 +152,9 @@ class Backend:
             time.sleep(0.02)
         raise TimeoutError(f"no new backend within {STARTS_WITHIN} s")
 
-
-def find_compose(engine):
-    """The compose command for this engine, or None."""
-    if shutil.which("podman-compose") and "podman" in engine("--version"):
-        return ["podman-compose", "--podman-path", engine.program]
-    try:
-        engine("compose", "version")
-    except RuntimeError:
-        return None
-    return [engine.program, "compose"]
+    @staticmethod
+    def _try(action, *arguments):
+        try:
+            action(*arguments)
+        except (RuntimeError, subprocess.TimeoutExpired):
+            pass

@@ -102,8 +102,9 @@ class Host:
     def wait_for(self, calls, seconds):
         """Waits for the answers to all of these; TimeoutError if one is missing."""
         if not self.wait_until(lambda: all(call.answered for call in calls), seconds):
-            missing = ", ".join(str(call) for call in calls if not call.answered)
-            raise TimeoutError(f"not answered within {seconds} s: {missing}")
+            missing = [str(call) for call in calls if not call.answered]
+            raise TimeoutError(f"{len(missing)} calls not answered within {seconds} s, the first "
+                               f"of them {', '.join(missing[:3])}")
 
     def wait_until(self, condition, seconds):
         """Whether `condition`, looked at after every line, holds in time."""

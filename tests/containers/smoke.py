@@ -12,12 +12,15 @@ import sys
 import threading
 import time
 
-from engine import Backend, Engine, find_compose
+from check import Check
+from engine import Backend, Engine
 from host import Host
 
 CALL_EVERY = 0.1
 BACK_WITHIN = 5.0  # from the start of a backend to the first answer of it
 ADDED_TOOL = "added"
+MOST_IN_FLIGHT = 5  # the slow call, and what is on the wire
+UNNOTICED_S = 8  # in this time a silent connection is given up
 TOOLS_CHANGED = "notifications/tools/list_changed"
 
 Fault = collections.namedtuple("Fault", "name act slow_call unknown_max tools_change")
@@ -27,8 +30,8 @@ Row = collections.namedtuple("Row", "name gap back slow answered unknown reread"
 class Session:
     """A host with the shim between it and the backend, and calls going on all the time."""
 
-    def __init__(self, config, shim_directory, home, health_file, log):
-        with open(config, encoding="utf-8") as file:
+    def __init__(self, shim_directory, home, health_file, log):
+        with open("mcp-config.example.json", encoding="utf-8") as file:
             (server,) = json.load(file)["mcpServers"].values()
         environment = {
             "HOME": home,
@@ -82,46 +85,6 @@ class Session:
                 return
 
 
-class Check:
-    """What must hold, whatever happened."""
-
-    def __init__(self, journal):
-        self._journal = journal
-        self.failures = []
-
-    def expect(self, holds, text):
-        if not holds:
-            self.failures.append(text)
-
-    def runs(self):
-        """How often the backend has run each call, by its id."""
-        with open(self._journal, encoding="utf-8") as journal:
-            lines = [json.loads(line) for line in journal]
-        return collections.Counter(line["id"] for line in lines if "executed" in line)
-
-    def calls(self, calls):
-        """Nothing lost, nothing repeated. How many of the reading calls were run twice."""
-        runs = self.runs()
-        reread = 0
-        for call in calls:
-            if call.tool is None:
-                self.expect(call.outcome() == "ok", f"{call} was answered with {call.answer}")
-                continue
-            outcome, count = call.outcome(), runs[call.id]
-            self.expect(outcome in ("ok", "outcome-unknown"), f"{call} was answered with {call.answer}")
-            self.expect(outcome != "ok" or count > 0, f"{call} was answered, but not run")
-            if call.tool != "echo":
-                self.expect(count <= 1, f"{call} was run {count} times")
-                continue
-            self.expect(outcome == "ok" and count <= 2, f"{call}, which only reads, was run "
-                        f"{count} times: {outcome}")
-            if outcome == "ok":
-                self.expect(call.text() == call.params["arguments"]["text"],
-                            f"{call} has another call's answer")
-            reread += count > 1
-        return reread
-
-
 def longest_gap(calls, since):
     """The longest time without an answer of the backend, from the last one before `since` on."""
     times = sorted(call.answered for call in calls if call.outcome() == "ok")
@@ -169,21 +132,23 @@ def check_added_tool(session, check):
     check.expect(call.outcome() == "ok" and call.text() == "hello", f"{call}: {call.answer}")
 
 
-def faults(backend, session, check):
+def faults(backend, session, check, compose):
     """What is done, in this order, and what of it the host may notice."""
-    def replace():
-        return backend.replace(backend.changed_image)
-
-    lost, at_most = "outcome-unknown", 5  # the slow call, and what was on the wire
-    yield Fault("restart", backend.restart, lost, at_most, 0)
-    yield Fault("kill -9 of the process, restart policy", backend.kill_process, lost, at_most, 0)
-    yield Fault("kill, 2 s later start", lambda: backend.kill_and_start(2), lost, at_most, 0)
-    yield Fault("stop, 20 s later start", lambda: backend.stop_and_start(20), lost, at_most, 0)
+    lost, on_wire = "outcome-unknown", MOST_IN_FLIGHT
+    yield Fault("restart", backend.restart, lost, on_wire, 0)
+    yield Fault("kill -9 of the process, restart policy", backend.kill_process, lost, on_wire, 0)
+    yield Fault("kill, 2 s later start", lambda: backend.kill_and_start(2), lost, on_wire, 0)
+    yield Fault("stop, 20 s later start", lambda: backend.stop_and_start(20), lost, on_wire, 0)
     yield Fault("pause, 10 s later unpause", lambda: backend.pause(10), "ok", 0, 0)
-    yield Fault("image replaced, one tool more", replace, lost, at_most, 1)
+    yield Fault("image replaced, one tool more", lambda: backend.replace(backend.changed_image),
+                lost, on_wire, 1)
     check_added_tool(session, check)
-    # Until the silence is noticed, calls go out and are not heard of again.
-    yield Fault("network cut, killed, 8 s later start", lambda: backend.cut_and_kill(8), lost, 80, 0)
+    # Until the silence is noticed, calls go out and nothing is heard of them.
+    yield Fault(f"network cut, kill, {UNNOTICED_S} s later start",
+                lambda: backend.cut_and_kill(UNNOTICED_S), lost, int(UNNOTICED_S / CALL_EVERY), 0)
+    if compose:
+        yield Fault("replaced by what compose.yaml says",
+                    lambda: backend.replace_by_compose(compose), lost, on_wire, 1)
 
 
 def show(rows):
@@ -209,30 +174,39 @@ def arguments():
     parser.add_argument("--backend-root", required=True, help="the root of the backend's image")
     parser.add_argument("--tools-root", required=True, help="the root of an image with sh and ip")
     parser.add_argument("--work", required=True, help="a directory for the volume and the log")
+    parser.add_argument("--compose-required", action="store_true", help="fail without a compose")
     return parser.parse_args()
+
+
+def play(session, backend, check, compose):
+    """The whole session. Its rows are yielded as they come."""
+    session.start()
+    for fault in faults(backend, session, check, compose):
+        yield put_to_test(session, check, fault)
+    session.stop()
+    check.calls(session.take_calls())
 
 
 def main():
     options = arguments()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    backend = Backend(Engine(options.engine), options.work)
+    engine = Engine(options.engine)
+    compose = engine.compose()
+    if options.compose_required and not compose:
+        sys.exit("smoke-container: neither docker compose nor podman-compose is here")
+    backend = Backend(engine, options.work)
     check = Check(os.path.join(backend.data, "journal.jsonl"))
+    log_path = os.path.join(options.work, "shim.log")
     rows = []
     session = None
-    log_path = os.path.join(options.work, "shim.log")
     try:
-        backend.build(options.backend_root, options.tools_root, "packaging/Containerfile",
-                      ADDED_TOOL)
+        backend.build(options.backend_root, options.tools_root, ADDED_TOOL)
         with open(log_path, "wb") as log:
-            session = Session("mcp-config.example.json", os.path.dirname(options.shim),
-                              options.work, backend.health_file, log)
+            session = Session(os.path.dirname(options.shim), options.work, backend.health_file, log)
         backend.run(backend.image)
-        session.start()
-        for fault in faults(backend, session, check):
-            rows.append(put_to_test(session, check, fault))
-            print(f"  {fault.name}: {rows[-1].gap:.2f} s", flush=True)
-        session.stop()
-        check.calls(session.take_calls())
+        for row in play(session, backend, check, compose):
+            rows.append(row)
+            print(f"  {row.name}: {row.gap:.2f} s without an answer", flush=True)
     except (RuntimeError, TimeoutError) as error:
         check.failures.append(str(error))
     finally:
@@ -244,13 +218,14 @@ def main():
         backend.remove()
 
     show(rows)
+    if not compose:
+        print("SKIPPED: compose.yaml: neither docker compose nor podman-compose is here")
     for failure in check.failures[:20]:
         print(f"FAILED: {failure}")
     if check.failures:
         with open(log_path, encoding="utf-8", errors="replace") as log:
-            print("shim log:", *log.readlines()[-40:], sep="\n  | ", end="")
-        return 1
-    return 0
+            print("The shim's log ends with:", *log.read().splitlines()[-40:], sep="\n  ")
+    return 1 if check.failures else 0
 
 
 if __name__ == "__main__":
