@@ -104,7 +104,7 @@ class Backend:
 
     def cut_and_kill(self, away_s):
         """Nothing of the end of its connections comes through: on this side they stay open."""
-        self._with_tools("ip link set eth0 down", f"--network=container:{self._name}",
+        self._with_tools("ip link set group default down", f"--network=container:{self._name}",
                          "--cap-add=NET_ADMIN")
         return self.kill_and_start(away_s)
 

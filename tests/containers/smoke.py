@@ -115,6 +115,10 @@ def put_to_test(session, check, fault):
     unknown = len(calls) - len(answered)
     check.expect(slow.outcome() == fault.slow_call,
                  f"{fault.name}: the slow call was answered with {slow.outcome()}")
+    if fault.slow_call != "ok":
+        # Also where no packet says so: before there is anything new to connect to.
+        check.expect(slow.answered < back + 0.5, f"{fault.name}: the slow call was answered late, "
+                     f"{slow.answered - before:.1f} s after the fault")
     check.expect(unknown <= fault.unknown_max, f"{fault.name}: {unknown} calls of unknown outcome")
     changes = host.notifications.count(TOOLS_CHANGED) - changes
     check.expect(changes == fault.tools_change, f"{fault.name}: {changes} times {TOOLS_CHANGED}")
