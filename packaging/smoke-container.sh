@@ -141,7 +141,7 @@ packaging/container-root.sh "$work/tools" sh ip
 options=(--engine "$work/engine.sh" --shim build/release/shim/mcp-ws-shim
   --backend-root build/container --tools-root "$work/tools" --work "$work")
 if "$required"; then options+=(--compose-required); fi
-"${inside[@]}" python3 tests/containers/smoke.py "${options[@]}" </dev/null &
+"${inside[@]}" python3 -B tests/containers/smoke.py "${options[@]}" </dev/null &
 smoke_pid=$!
 status=0
 wait "$smoke_pid" || status=$?
