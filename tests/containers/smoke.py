@@ -35,15 +35,14 @@ class Session:
             (server,) = json.load(file)["mcpServers"].values()
         environment = {
             "HOME": home,
-            "PATH": shim_directory + ":/usr/bin:/bin",
+            "PATH": os.path.abspath(shim_directory) + ":/usr/bin:/bin",
             # A silent connection is noticed within seconds instead of within half a minute.
             "MCP_WS_SHIM_PING_INTERVAL": "1s",
             "MCP_WS_SHIM_PONG_TIMEOUT": "1s",
             "MCP_WS_SHIM_HEALTH_FILE": health_file,
             **server.get("env", {}),
         }
-        command = [os.path.join(shim_directory, server["command"]), *server["args"]]
-        self.host = Host(command, environment, log)
+        self.host = Host([server["command"], *server["args"]], environment, log)
         self._taken = 0
         self._stop = threading.Event()
         self._caller = threading.Thread(target=self._call_on, daemon=True)
@@ -105,8 +104,9 @@ def put_to_test(session, check, fault):
     def goes_on():
         return any(call.sent > back and call.outcome() == "ok" for call in host.calls)
 
-    check.expect(host.wait_until(goes_on, BACK_WITHIN),
-                 f"{fault.name}: the backend is back, and calls do not go on within {BACK_WITHIN} s")
+    if not host.wait_until(goes_on, BACK_WITHIN):
+        raise TimeoutError(f"{fault.name}: {BACK_WITHIN} s after the backend was back no call was "
+                           "answered yet")
     time.sleep(1)  # what would come too late, or too much, comes now
     calls = session.take_calls()
 
