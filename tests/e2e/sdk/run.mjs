@@ -1,17 +1,23 @@
-// Runs all cases, or those whose title holds every word given: node run.mjs [WORD...]
+// Runs all cases of a folder, or those whose title holds every word given:
+// node.sh run.mjs [--in FOLDER] [WORD...]
 // JOBS cases at once (2). Each has its own processes, ports and directory.
 
 import { readdirSync } from 'node:fs';
+import { parseArgs } from 'node:util';
 
 import { Context, within } from './harness.mjs';
 
 const CASE_MS = 120_000;
 
-const words = process.argv.slice(2);
+const { values, positionals: words } = parseArgs({
+  allowPositionals: true,
+  options: { in: { type: 'string', default: '.' } },
+});
+const folder = new URL(`${values.in}/`, import.meta.url);
 const cases = [];
-for (const name of readdirSync(new URL('.', import.meta.url)).sort()) {
+for (const name of readdirSync(folder).sort()) {
   if (!name.startsWith('cases_')) continue;
-  const module = await import(`./${name}`);
+  const module = await import(new URL(name, folder));
   for (const one of module.default) {
     if (words.every((word) => one.title.includes(word))) cases.push(one);
   }
@@ -24,7 +30,11 @@ const indent = (text) => text.replace(/^/gm, '    ');
 let passed = 0;
 let failed = 0;
 
-async function runCase({ title, run }) {
+async function runCase({ title, run, missing }) {
+  if (missing) {
+    console.log(`SKIPPED  ${title}\n    SKIPPED: ${missing}`);
+    return;
+  }
   const context = new Context();
   const start = performance.now();
   let failure;
