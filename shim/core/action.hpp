@@ -30,6 +30,10 @@ struct CloseLink {
 struct PingLink {
   Epoch epoch = 0;
 };
+/// Say with LinkChecked whether anything at all has come.
+struct CheckLink {
+  Epoch epoch = 0;
+};
 /// Send one text message.
 struct WriteLink {
   Epoch epoch = 0;
@@ -44,6 +48,8 @@ struct PauseLink {
 struct WriteHost {
   std::string line;
 };
+/// Write one space between two lines: it belongs to the next line, which stays valid JSON.
+struct WriteHostSpace {};
 /// Stop or go on reading from the host.
 struct PauseHost {
   bool paused = false;
@@ -70,10 +76,10 @@ struct Finish {
 
 }  // namespace action
 
-using Action =
-    std::variant<action::OpenLink, action::CloseLink, action::PingLink, action::WriteLink,
-                 action::PauseLink, action::WriteHost, action::PauseHost, action::LoadCache,
-                 action::StoreCache, action::Log, action::Finish>;
+using Action = std::variant<action::OpenLink, action::CloseLink, action::PingLink,
+                            action::CheckLink, action::WriteLink, action::PauseLink,
+                            action::WriteHost, action::WriteHostSpace, action::PauseHost,
+                            action::LoadCache, action::StoreCache, action::Log, action::Finish>;
 using Actions = std::vector<Action>;
 
 }  // namespace shim

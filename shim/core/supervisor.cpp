@@ -1,6 +1,7 @@
 #include "shim/core/supervisor.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "common/check.hpp"
 #include "common/units.hpp"
@@ -59,6 +60,7 @@ void Supervisor::validated(TimePoint now, Actions& out) {
 
 void Supervisor::resumed(TimePoint now, Actions& out) {
   move(Phase::ready);
+  is_up_ = false;
   timers_.disarm(Timer::attempt);
   timers_.arm(Timer::min_uptime, now + settings_.min_uptime);
   std::string text = "link " + std::to_string(epoch_) + " ready: " + endpoint();
@@ -91,6 +93,8 @@ void Supervisor::lost(TimePoint now, const Loss& loss, Actions& out) {
     delay = std::max(delay, *loss.retry_after);
   }
   timers_.arm(Timer::reconnect, now + delay);
+  if (std::exchange(is_up_, false)) wanted(now);
+  delay = *timers_.get(Timer::reconnect) - now;
   out.emplace_back(action::CloseLink{epoch_, false});
   log_failure(loss, was_ready, delay, out);
 }
@@ -112,10 +116,15 @@ void Supervisor::wanted(TimePoint now) { schedule(now, not_before_.value_or(now)
 
 void Supervisor::demanded(TimePoint now) { schedule(now, now); }
 
-void Supervisor::schedule(TimePoint now, TimePoint earliest) {
+void Supervisor::backend_is_up(TimePoint now) {
+  is_up_ = phase_ != Phase::waiting && phase_ != Phase::ready;
+  schedule(now, not_before_.value_or(now), sign_of_life_spacing);
+}
+
+void Supervisor::schedule(TimePoint now, TimePoint earliest, Duration spacing) {
   if (phase_ != Phase::waiting) return;
   TimePoint at = std::max(now, earliest);
-  if (attempt_started_) at = std::max(at, *attempt_started_ + attempt_spacing);
+  if (attempt_started_) at = std::max(at, *attempt_started_ + spacing);
   if (at < *timers_.get(Timer::reconnect)) timers_.arm(Timer::reconnect, at);
 }
 

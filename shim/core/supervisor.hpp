@@ -18,6 +18,8 @@ class Supervisor {
  public:
   /// No attempt starts sooner than this after the one before, whoever asks for it.
   static constexpr Duration attempt_spacing = std::chrono::seconds(1);
+  /// The same for a sign of life of the backend, which cannot come in swarms from many hosts.
+  static constexpr Duration sign_of_life_spacing = std::chrono::milliseconds(100);
 
   Supervisor(const Settings& settings, TimerTable& timers, Prng& random, Epoch last_epoch)
       : settings_(settings),
@@ -40,6 +42,10 @@ class Supervisor {
 
   /// Like wanted(), for a person's wish: no Retry-After stands in its way.
   void demanded(TimePoint now);
+
+  /// The backend has shown a sign of life elsewhere: attempts at once, or as soon as the attempt
+  /// that is under way has failed. Only a Retry-After is heeded.
+  void backend_is_up(TimePoint now);
 
   /// Starts the attempt if it is due, and lets a link prove itself.
   void on_deadline(TimePoint now, Actions& out);
@@ -74,7 +80,7 @@ class Supervisor {
  private:
   void move(Phase to);
   void attempt(TimePoint now, Actions& out);
-  void schedule(TimePoint now, TimePoint earliest);
+  void schedule(TimePoint now, TimePoint earliest, Duration spacing = attempt_spacing);
   void log_failure(const Loss& loss, bool was_ready, Duration delay, Actions& out);
   [[nodiscard]] const std::string& endpoint() const { return settings_.endpoints[endpoint_]; }
 
@@ -89,6 +95,7 @@ class Supervisor {
   std::optional<TimePoint> not_before_;  ///< what a Retry-After asked for
   std::optional<TimePoint> down_since_;
   TimePoint step_started_;
+  bool is_up_ = false;  ///< a sign of life came while an attempt was under way
   unsigned outage_attempts_ = 0;
   std::string last_error_;
 };
