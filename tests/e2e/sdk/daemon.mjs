@@ -81,22 +81,23 @@ export class Daemon {
     process.kill(this.child.pid, name);
   }
 
+  signalGroup(name) {
+    try {
+      process.kill(-this.child.pid, name);
+    } catch {
+      // nobody is left
+    }
+  }
+
   /** Ends the whole group: with this signal, and with SIGKILL what is left when the leader is gone. */
   async kill(signal = 'SIGKILL') {
     const { pid } = this.child ?? {};
     if (!pid) return;
-    const send = (name) => {
-      try {
-        process.kill(-pid, name);
-      } catch {
-        // nobody is left
-      }
-    };
-    send(signal);
+    this.signalGroup(signal);
     try {
       await within(5000, this.ended, `${this.title} ends on ${signal}`);
     } finally {
-      send('SIGKILL');
+      this.signalGroup('SIGKILL');
       this.child = undefined;
       await until(5000, () => !groupRuns(pid), `the children of ${this.title} have ended`);
     }

@@ -1,6 +1,6 @@
 // Runs all cases of a folder, or those whose title holds every word given:
 // node.sh run.mjs [--in FOLDER] [WORD...]
-// JOBS cases at once (2). Each has its own processes, ports and directory.
+// JOBS cases at once (4; most of their time is waiting). Each has its own processes, ports and directory.
 
 import { readdirSync } from 'node:fs';
 import { parseArgs } from 'node:util';
@@ -63,7 +63,7 @@ async function work() {
   for (let next = cases.shift(); next; next = cases.shift()) await runCase(next);
 }
 
-await Promise.all(Array.from({ length: Math.max(1, Number(process.env.JOBS ?? 2)) }, work));
+await Promise.all(Array.from({ length: Math.max(1, Number(process.env.JOBS ?? 4)) }, work));
 // What a failed case was still waiting for says nothing new.
 for (const error of failed === 0 ? stray : []) {
   console.log(`FAILED  a promise was rejected that nobody waited for\n${indent(String(error?.stack ?? error))}`);
