@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { assertQuiet, assertQuietButForProgress, each, willReject } from '../cases.mjs';
 import { sleep, until, within } from '../harness.mjs';
 import { ownReason } from '../hosts.mjs';
-import { connected, EDGE_PAIRS, SERVER_PAIRS } from './pairs.mjs';
+import { connected, EDGE_PAIRS, losses, SERVER_PAIRS } from './pairs.mjs';
 
 const LIST_CHANGED = 'notifications/tools/list_changed';
 
@@ -74,11 +74,12 @@ async function assertInterrupted(call, { server }) {
 async function aRestartOfTheServerIsNoMoreThanADelay(context, pair) {
   const [server, host] = await connected(context, pair);
   const tools = await host.listTools();
-  for (const signal of ['SIGKILL', 'SIGTERM', 'SIGKILL']) {
+  for (const [n, signal] of ['SIGKILL', 'SIGTERM', 'SIGKILL'].entries()) {
     let progress = 0;
     const running = host.callRaw(...pair.server.slow(1000, 10), { onprogress: () => ++progress });
     await until(5000, () => progress > 1, 'the slow call runs');
     await server.kill(signal);
+    await until(3000, () => losses(host) === n + 1, 'the shim has noticed');
     const queued = echoes(host, pair, `asked after ${signal}`);
     const listed = host.listTools();
     await sleep(300);

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { Daemon } from '../daemon.mjs';
 
 /** An idle connection is cut after this; in life it is 20 s to 60 s. */
-export const IDLE_MS = 2000;
+export const IDLE_MS = 3000;
 /** How long a replaced configuration may still serve its connections; in life minutes. */
 export const RELOAD_MS = 2000;
 

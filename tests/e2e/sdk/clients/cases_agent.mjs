@@ -30,6 +30,7 @@ async function itsModelCallsToolsThroughRestarts(context, client) {
     ['backend_echo', { text: 'before' }],
     async () => {
       await backend.restart('--extra-tool', 'new');
+      await until(5000, () => backend.received('initialize').length === 1, 'the shim has come over');
       return ['backend_counter', {}];
     },
     async () => {
