@@ -10,8 +10,7 @@ import { FAST } from '../hosts.mjs';
 
 const NODE = process.execPath;
 const module = (path) => fileURLToPath(new URL(`../node_modules/${path}`, import.meta.url));
-const opencode = [module('opencode-linux-x64-baseline/bin/opencode'), module('opencode-linux-arm64/bin/opencode')]
-  .find((path) => existsSync(path));
+const opencode = module('opencode-linux-x64-baseline/bin/opencode');
 const [major] = process.versions.node.split('.').map(Number);
 const newerNode = (needed) =>
   major >= needed ? undefined : `it needs node ${needed}, this is ${process.versions.node}, and npm has none for this machine`;
@@ -123,7 +122,7 @@ export const MCP_CLI = {
 export const OPENCODE = {
   title: 'opencode',
   era: 'legacy',
-  missing: opencode ? undefined : 'there is no opencode for this machine',
+  missing: existsSync(opencode) ? undefined : 'opencode is installed here for Linux on x64 only',
   command(context, url, ...more) {
     writeConfig(context, 'opencode.json', {
       autoupdate: false,
