@@ -70,7 +70,7 @@ class Bridge {
     const std::string error = cache_.store(order.version, order.text);
     if (!error.empty()) log_.write(LogLevel::warn, "nothing is cached: " + error);
   }
-  void carry_out(action::Log& order) { log_.write(order.level, order.text); }
+  void carry_out(action::Log& order) { log_.write(order); }
   void carry_out(action::Finish& order) {
     output_.finish(order.patience);
     finished_ = true;

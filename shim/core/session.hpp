@@ -207,7 +207,7 @@ class Session {
 
   void drop(Drop why, std::string_view detail = {});
   void log(LogLevel level, std::string text) {
-    out_->emplace_back(action::Log{level, std::move(text)});
+    out_->emplace_back(action::Log{level, std::move(text), epoch(), phase()});
   }
   [[nodiscard]] Lists& lists(bool modern) { return modern ? modern_lists_ : legacy_lists_; }
   [[nodiscard]] const Lists& lists(bool modern) const {
