@@ -3,6 +3,8 @@
 
 #include <doctest/doctest.h>
 
+#include <array>
+
 #include "backend.hpp"
 #include "host.hpp"
 
@@ -14,9 +16,9 @@ constexpr Millis pong_timeout = 600ms;
 constexpr Millis silent_after = ping_interval + pong_timeout;
 
 /// Nothing but the kernel's evidence can end a call here in the time of a test.
-Arguments watchful() {
+Arguments watchful(Millis pong = pong_timeout) {
   return quick() + Arguments{"--ping-interval", flag(ping_interval),
-                             "--pong-timeout",  flag(pong_timeout),
+                             "--pong-timeout",  flag(pong),
                              "--stall-timeout", "10m",
                              "--busy-timeout",  "10m"};
 }
@@ -49,13 +51,13 @@ struct Remote {
 };
 
 struct Cut {
-  const char* name;
+  std::string name;
   void (Namespace::*cut)() const;
   void (Namespace::*mend)() const;
 };
 
-constexpr Cut cuts[] = {{"packets vanish", &Namespace::swallow, &Namespace::swallow_no_more},
-                        {"the wire is unplugged", &Namespace::unplug, &Namespace::plug}};
+const std::array<Cut, 2> cuts{{{"packets vanish", &Namespace::swallow, &Namespace::swallow_no_more},
+                               {"the wire is unplugged", &Namespace::unplug, &Namespace::plug}}};
 
 }  // namespace
 
@@ -130,7 +132,7 @@ TEST_CASE("half open: an interruption shorter than the timeouts loses nothing") 
   if (cannot_cut()) return;
   for (const Cut& way : cuts) {
     CAPTURE(way.name);
-    Remote remote(watchful() + Arguments{"--pong-timeout", flag(4s)});
+    Remote remote(watchful(4s));
     const int call = remote.start_call(scaled(500ms));
     (remote.place.*way.cut)();
     remote.host->linger(scaled(1500ms));

@@ -12,9 +12,9 @@ namespace {
 
 constexpr Millis heartbeat_timeout = 1s;
 
-Arguments watchful() {
+Arguments watchful(Millis heartbeats = heartbeat_timeout) {
   return quick() + Arguments{"--ping-interval", flag(400ms),           "--pong-timeout",
-                             flag(400ms),       "--heartbeat-timeout", flag(heartbeat_timeout)};
+                             flag(400ms),       "--heartbeat-timeout", flag(heartbeats)};
 }
 
 Arguments beating(Millis every) { return {"--heartbeat", std::to_string(scaled(every).count())}; }
@@ -108,7 +108,7 @@ TEST_CASE("heartbeats: a backend that sends none is not expected to") {
 
 TEST_CASE("heartbeats: switched off, nothing is expected") {
   Backend backend(Arguments{});
-  Host host(watchful() + Arguments{"--heartbeat-timeout", "0"} + backend.url());
+  Host host(watchful(0ms) + backend.url());
   host.initialize();
   host.expect_text(host.call("log", {{"level", "info"}, {"logger", "heartbeat"}}));
   host.linger(scaled(heartbeat_timeout * 2));

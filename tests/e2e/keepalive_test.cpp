@@ -29,8 +29,7 @@ std::vector<const Line*> progress(const Host& host, const Json& token) {
   std::vector<const Line*> out;
   for (const Line& line : host.lines()) {
     if (line.json.value("method", "") != "notifications/progress") continue;
-    const Json& found = line.json["params"]["progressToken"];
-    if (found.type() == token.type() && found == token) out.push_back(&line);
+    if (line.json["params"]["progressToken"].dump() == token.dump()) out.push_back(&line);
   }
   return out;
 }
@@ -119,7 +118,7 @@ TEST_CASE("keepalive: progress while the backend is stopped, and while it is gon
   backend.freeze();
   host.linger(scaled(interval * 8));
   const auto told = progress(host, 5);
-  CHECK(told.size() >= 4);
+  REQUIRE(told.size() >= 4);
   check_increasing(values(told));
   check_message(*told.back(), "backend silent for ");
 

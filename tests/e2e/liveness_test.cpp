@@ -16,10 +16,9 @@ constexpr Millis pong_timeout = 400ms;
 constexpr Millis silent_after = ping_interval + pong_timeout;
 
 /// Flags with which silence shows soon. Both stall timeouts are out of the way unless given.
-Arguments watchful(Millis stall = 60s, Millis busy = 60s) {
-  return quick() + Arguments{"--ping-interval",  flag(ping_interval), "--pong-timeout",
-                             flag(pong_timeout), "--stall-timeout",   flag(stall),
-                             "--busy-timeout",   flag(busy)};
+Arguments watchful(Millis stall = 60s, Millis busy = 60s, Millis ping = ping_interval) {
+  return quick() + Arguments{"--ping-interval", flag(ping),  "--pong-timeout", flag(pong_timeout),
+                             "--stall-timeout", flag(stall), "--busy-timeout", flag(busy)};
 }
 
 /// A session and, if asked for, a call in it that the backend has taken up.
@@ -184,6 +183,7 @@ TEST_CASE("liveness: a message that trickles in is life, whether or not anything
 TEST_CASE("liveness: a backend that stops in the middle of a large request has the stall timeout") {
   // Its window is closed and stays so for longer than TCP_USER_TIMEOUT, which must not strike.
   Session world(watchful(4s));
+  world.start_call("sleep", {{"ms", 600'000}});
   world.backend.freeze();
   const auto stopped = Clock::now();
   const int large = world.host.call("echo", {{"text", filler(20'000'000, 'l')}});
@@ -195,6 +195,7 @@ TEST_CASE("liveness: a backend that stops in the middle of a large request has t
 
 TEST_CASE("liveness: a backend that takes the rest of a large request in time gets all of it") {
   Session world(watchful(20s));
+  world.start_call("sleep", {{"ms", 1}});
   world.backend.freeze();
   const std::string text = filler(20'000'000, 'l');
   const int large = world.host.call("echo", {{"text", text}});
@@ -236,7 +237,7 @@ TEST_CASE("liveness: a shim that was stopped finds a healthy link as it was") {
 
 TEST_CASE("liveness: without pings silence is never judged") {
   RawServer server;
-  Host host(watchful(500ms) + Arguments{"--ping-interval", "0"} + server.url());
+  Host host(watchful(500ms, 500ms, 0ms) + server.url());
   RawConnection backend = server.accept();
   backend.become_ready();
   const int id = host.request("tools/list");
