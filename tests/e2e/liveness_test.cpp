@@ -39,7 +39,18 @@ struct Session {
   void check_kept() const { CHECK(host.count_log("lost: ") == 0); }
 };
 
-/// The place where the bytes of a message trickle in, one by one, for longer than any timeout.
+constexpr int large_id = 1000;
+
+/// More than all buffers between the shim and a backend that does not read. Written by hand: the
+/// harness would take seconds to look at it, and here time counts.
+std::string large_text() { return filler(12'000'000, 'l'); }
+void send_large_call(Host& host) {
+  host.send_raw(R"({"jsonrpc":"2.0","id":)" + std::to_string(large_id) +
+                R"(,"method":"tools/call","params":{"name":"echo","arguments":{"text":")" +
+                large_text() + "\"}}}\n");
+}
+
+/// The bytes of a message come one by one, and take longer than any timeout.
 void trickle(Host& host, RawConnection& backend, const std::string& message) {
   const auto begun = Clock::now();
   backend.send_bytes("\x81" + std::string(1, static_cast<char>(message.size())));
@@ -186,8 +197,8 @@ TEST_CASE("liveness: a backend that stops in the middle of a large request has t
   world.start_call("sleep", {{"ms", 600'000}});
   world.backend.freeze();
   const auto stopped = Clock::now();
-  const int large = world.host.call("echo", {{"text", filler(20'000'000, 'l')}});
-  world.host.expect_tool_failure(large, "outcome-unknown");
+  send_large_call(world.host);
+  world.host.expect_tool_failure(large_id, "outcome-unknown");
   MESSAGE("settled after " << since(stopped).count() << " ms");
   CHECK(since(stopped) >= scaled(4s - ping_interval - 200ms));
   world.host.expect_log("lost: stalled");
@@ -197,12 +208,11 @@ TEST_CASE("liveness: a backend that takes the rest of a large request in time ge
   Session world(watchful(20s));
   world.start_call("sleep", {{"ms", 1}});
   world.backend.freeze();
-  const std::string text = filler(20'000'000, 'l');
-  const int large = world.host.call("echo", {{"text", text}});
+  send_large_call(world.host);
   world.host.linger(scaled(silent_after * 4));
   world.check_kept();
   world.backend.thaw();
-  CHECK(world.host.expect_text(large, 30s) == text);
+  CHECK(world.host.expect_text(large_id, 30s) == large_text());
   world.check_kept();
 }
 
@@ -211,11 +221,11 @@ TEST_CASE("liveness: a daemon that never reads again is left at the stall timeou
   Session world(watchful(3s), {"--fault", "stop-reading=3", "--fault-connections", "1"});
   const int last_read = world.host.call("sleep", {{"ms", 600'000}});
   const auto begun = Clock::now();
-  const int unread = world.host.call("echo", {{"text", filler(20'000'000, 'u')}});
+  send_large_call(world.host);
   world.host.expect_tool_failure(last_read, "outcome-unknown");
   CHECK(since(begun) >= scaled(3s - ping_interval - 200ms));
   world.host.expect_log("lost: stalled");
-  world.host.expect_tool_failure(unread, "outcome-unknown");
+  world.host.expect_tool_failure(large_id, "outcome-unknown");
   CHECK(world.host.expect_text(world.host.call("echo", {{"text", "next link"}})) == "next link");
 }
 
