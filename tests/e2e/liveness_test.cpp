@@ -43,7 +43,7 @@ constexpr int large_id = 1000;
 
 /// More than all buffers between the shim and a backend that does not read. Written by hand: the
 /// harness would take seconds to look at it, and here time counts.
-std::string large_text() { return filler(12'000'000, 'l'); }
+std::string large_text() { return filler(8'000'000, 'l'); }
 void send_large_call(Host& host) {
   host.send_raw(R"({"jsonrpc":"2.0","id":)" + std::to_string(large_id) +
                 R"(,"method":"tools/call","params":{"name":"echo","arguments":{"text":")" +
@@ -243,6 +243,40 @@ TEST_CASE("liveness: a shim that was stopped finds a healthy link as it was") {
     CHECK(world.host.expect_text(world.host.call("echo", {{"text", "here"}})) == "here");
     world.check_kept();
   }
+}
+
+TEST_CASE("liveness: while a slow host keeps the shim from reading, no silence counts") {
+  // Heartbeats are stuck behind the flood, too.
+  Session world(watchful(1s) + Arguments{"--queue-bytes", "64KiB", "--heartbeat-timeout", flag(1s)},
+                {"--fault", "notify-flood=4000", "--heartbeat", "100"});
+  world.start_call("sleep", {{"ms", 1}});
+  world.host.expect("the flood", [&] { return world.host.lines().size() > 10; });
+  world.host.read_at_most(0);
+  world.host.linger(scaled(silent_after * 4));
+  world.check_kept();
+  world.host.read_at_most(1 << 20);
+  world.host.expect_text(world.call, 30s);
+  world.host.linger(scaled(silent_after * 2));
+  world.check_kept();
+}
+
+TEST_CASE("liveness: the same rules hold on a Unix socket") {
+  const TempDir files;
+  const std::string socket = files.path("socket");
+  const Backend backend({"--unix", socket});
+  Host host(watchful(10s) + ("ws+unix://" + socket));
+  host.initialize();
+  const int call = host.call("sleep", {{"ms", 100}});
+  host.expect("the backend runs it", [&] { return !backend.executed().empty(); });
+  backend.freeze();
+  host.linger(scaled(silent_after * 3));
+  backend.thaw();
+  host.expect_text(call);
+  CHECK(host.count_log("lost: ") == 0);
+  backend.freeze();
+  const auto stopped = Clock::now();
+  host.expect_log("lost: no-pong");
+  CHECK(since(stopped) <= allowed(silent_after) + allowed(200ms));
 }
 
 TEST_CASE("liveness: without pings silence is never judged") {
