@@ -67,7 +67,7 @@ TEST_CASE("half open: an idle link is dropped within ping interval and pong time
     CAPTURE(way.name);
     Remote remote(watchful());
     remote.host->linger(scaled(ping_interval * 2));
-    CHECK(remote.host->count_log("lost: ") == 0);
+    check_kept(*remote.host);
     const auto cut = Clock::now();
     (remote.place.*way.cut)();
     const std::string lost = remote.host->expect_log("lost: ");
@@ -139,7 +139,7 @@ TEST_CASE("half open: an interruption shorter than the timeouts loses nothing") 
     (remote.place.*way.mend)();
     CHECK(remote.host->expect_text(call, 20s) ==
           "slept " + std::to_string(scaled(500ms).count()) + " ms");
-    CHECK(remote.host->count_log("lost: ") == 0);
+    check_kept(*remote.host);
   }
 }
 
@@ -147,13 +147,12 @@ TEST_CASE("half open: a remote backend that is only stopped is not taken for a d
   // Its kernel goes on to acknowledge, as that of a busy one does.
   if (cannot_cut()) return;
   Remote remote(watchful());
-  const int call = remote.start_call(1ms);
-  remote.host->expect_text(call);
+  (void)remote.start_call(10min);
   remote.backend.freeze();
   const std::string text = filler(5'000'000, 'l');
   const int large = remote.host->call("echo", {{"text", text}});
   remote.host->linger(scaled(silent_after * 3));
-  CHECK(remote.host->count_log("lost: ") == 0);
+  check_kept(*remote.host);
   remote.backend.thaw();
   CHECK(remote.host->expect_text(large, 30s) == text);
 }
