@@ -44,9 +44,10 @@ std::uint64_t Host::request(const std::string& method, const std::string& member
 }
 
 std::uint64_t Host::greet() {
+  const std::string token = world_.chance(0.3) ? R"("_meta":{"progressToken":"greeting"},)" : "";
   const std::uint64_t seq =
-      request("initialize", R"("protocolVersion":"2025-06-18","capabilities":{"roots":{}},)"
-                            R"("clientInfo":{"name":"host","version":"1"},)");
+      request("initialize", token + R"("protocolVersion":"2025-06-18","capabilities":{"roots":{}},)"
+                                    R"("clientInfo":{"name":"host","version":"1"},)");
   greeting_id_ = open_.back().id;
   state_ = State::greeting;
   return seq;
@@ -150,6 +151,12 @@ void Host::heard(std::string line) {
   schedule_read();
 }
 
+void Host::heard_space() {
+  unread_bytes_ += 1;
+  unread_.emplace_back(" ");
+  schedule_read();
+}
+
 void Host::schedule_read() {
   if (read_scheduled_ || unread_.empty()) return;
   read_scheduled_ = true;
@@ -168,10 +175,14 @@ void Host::schedule_read() {
 void Host::read() {
   const std::string line = std::move(unread_.front());
   unread_.pop_front();
-  const std::size_t bytes = line.size() + 1;
+  const std::size_t bytes = line == " " ? 1 : line.size() + 1;
   unread_bytes_ -= bytes;
-  ++lines_heard_;
   schedule_read();
+  if (line == " ") {
+    world_.tell(shim::event::HostWritten{1});
+    return;
+  }
+  ++lines_heard_;
   react(line);
   const std::size_t first = world_.random().between(std::uint64_t{1}, bytes);
   if (first < bytes) world_.tell(shim::event::HostWritten{first});

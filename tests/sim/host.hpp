@@ -27,6 +27,7 @@ class Host {
 
   // The pipes.
   void heard(std::string line);  ///< the shim wrote a line
+  void heard_space();            ///< the shim wrote a space ahead of the next one
   void pause(bool paused) {
     paused_ = paused;
     listen_again();
@@ -97,6 +98,7 @@ class Host {
   void reuse_an_id();
   void say_too_much();
   [[nodiscard]] std::string padding();
+  [[nodiscard]] std::string with_token();
   [[nodiscard]] bool is_open(std::string_view method) const;
 
   [[nodiscard]] std::string new_id();

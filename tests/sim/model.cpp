@@ -20,9 +20,11 @@ void Model::turn_begins(TimePoint now, Phase phase) {
   open_before_ = open_.size() + asked_open_;
   fresh_in_turn_.clear();
   lost_in_turn_ = 0;
-  asked_in_turn_ = false;
+  asked_in_turn_ = suspects_ = turned_fresh_ = false;
   due_.clear();
   came_in_turn_.clear();
+  progress_in_turn_.clear();
+  owed_logs_.clear();
 }
 
 void Model::turn_ends(const CoreView& core) {
@@ -32,6 +34,7 @@ void Model::turn_ends(const CoreView& core) {
            std::to_string(due.code));
     }
   }
+  for (const std::string& line : owed_logs_) fail("not passed on to the host: " + line);
   if (lost_in_turn_ != 0) judge_loss();
   if (phase_before_ == Phase::ready && core.phase != Phase::ready) not_ready_since_ = now_;
 
@@ -52,6 +55,8 @@ void Model::turn_ends(const CoreView& core) {
   }
   judge_bounds(core);
   judge_wish(core);
+  judge_pulse(core);
+  judge_keepalives(core);
   if (core.phase != Phase::ready && core.deadlines_done) judge_waiting(core);
 }
 
