@@ -66,6 +66,12 @@ class Backend {
   // For scenarios.
   /// Asks the host something on the present connection.
   void ask_host();
+  /// Sends this on the present connection.
+  void say(std::string text) { send(connection(), std::move(text)); }
+  /// Reports progress there.
+  void report(std::string_view token, std::string_view value) {
+    report_progress(connection(), token, value);
+  }
   /// Answers of this method are held back until release().
   void hold(std::string method) { held_method_ = std::move(method); }
   void release();

@@ -62,6 +62,10 @@ std::uint64_t Host::call(const std::string& tool) {
   return request("tools/call", call_members(tool));
 }
 
+std::uint64_t Host::call_with_token(const std::string& token) {
+  return request("tools/call", call_members("add") + R"("_meta":{"progressToken":)" + token + "},");
+}
+
 std::uint64_t Host::notify(const std::string& method, const std::string& members) {
   say(build({}, method, members));
   return last_seq_;

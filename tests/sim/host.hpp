@@ -47,6 +47,8 @@ class Host {
   std::uint64_t request(const std::string& method, const std::string& members = {});
   /// Calls the tool `add`, which must not be executed twice, or `look`, which may.
   std::uint64_t call(const std::string& tool = "add");
+  /// Likewise, with a progress token (raw JSON).
+  std::uint64_t call_with_token(const std::string& token);
   std::uint64_t notify(const std::string& method, const std::string& members = {});
   void cancel(std::uint64_t seq);
   /// Writes a line, whatever it is.

@@ -35,6 +35,7 @@ void Model::turn_ends(const CoreView& core) {
     }
   }
   for (const std::string& line : owed_logs_) fail("not passed on to the host: " + line);
+  for (const std::string& id : told_of_timeout_) fail("the host was not told of a timeout: " + id);
   if (lost_in_turn_ != 0) judge_loss();
   if (phase_before_ == Phase::ready && core.phase != Phase::ready) not_ready_since_ = now_;
 
@@ -132,7 +133,7 @@ void Model::judge_bounds(const CoreView& core) {
   // While the host does not read, neither side is read: only what is open can still be settled.
   open_peak_ = unread_before_ > limit ? std::max(open_peak_, open_before_) : open_before_;
   unread_before_ = core.unread_by_host_bytes;
-  const std::size_t owed = limit + message + 1024 + 2048 * open_peak_;
+  const std::size_t owed = limit + message + 1024 + 2048 * open_peak_ + keepalive_unread_max;
   if (core.unread_by_host_bytes > owed) {
     fail(shim::format_size(core.unread_by_host_bytes) + " wait for the host, more than " +
          shim::format_size(owed));

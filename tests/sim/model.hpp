@@ -301,7 +301,8 @@ class Model {
   bool health_hurry_ = false;  ///< the backend has shown a sign of life since the last attempt
   bool turned_fresh_ = false;  ///< in this turn
   std::map<std::uint64_t, TimePoint> quiet_since_;  ///< seq in flight to when it was heard of last
-  std::set<std::string> timed_out_;                 ///< raw ids that the backend may be told of
+  std::set<std::string> told_of_timeout_;  ///< likewise, told ahead of the host in this turn
+  std::set<std::string> timed_out_;        ///< raw ids that the backend may be told of
 
   std::map<std::string, Progress> progress_;             ///< by raw token, of what is pending
   std::map<std::string, std::string> progress_in_turn_;  ///< line without its value to the value

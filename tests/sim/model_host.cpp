@@ -275,7 +275,7 @@ void Model::judge_own_answer(const Ask& ask, const Json& message, const Json& da
       fail("given up before the request timeout: " + ask.text);
     }
     if (link_paused_) fail("given up while its answer was not read: " + ask.text);
-    timed_out_.insert(ask.id);
+    if (told_of_timeout_.erase(ask.id) == 0) timed_out_.insert(ask.id);
   }
   if (reason == "queue-full" && phase_before_ == shim::Phase::ready) {
     fail("refused for lack of room while ready: " + ask.text);

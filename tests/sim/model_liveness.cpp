@@ -60,6 +60,7 @@ void Model::pause_link(Epoch epoch, bool paused) {
   pulse_.pinged.reset();
   pulse_.lone_pong.reset();
   if (pulse_.heartbeat) pulse_.heartbeat = now_;
+  for (auto& [seq, since] : quiet_since_) since = now_;
 }
 
 /// Whether a request of the host is in flight.
@@ -163,10 +164,16 @@ void Model::judge_request_timeouts(const CoreView& core) {
   }
 }
 
-/// The backend may be told, once, that a request has timed out.
+/// The backend may be told, once, that a request has timed out; the host is told in the same turn.
 bool Model::take_timeout_notice(const std::string& method, std::string_view params) {
-  return knows_mcp() && method == "notifications/cancelled" &&
-         timed_out_.erase(std::string(raw_member(params, "requestId"))) > 0;
+  if (!knows_mcp() || method != "notifications/cancelled") return false;
+  const std::string id(raw_member(params, "requestId"));
+  if (timed_out_.erase(id) > 0) return true;
+  const auto open = open_.find(id);
+  if (open == open_.end()) return false;
+  const auto quiet = quiet_since_.find(open->second);
+  if (quiet == quiet_since_.end() || now_ < quiet->second + settings_.request_timeout) return false;
+  return told_of_timeout_.insert(id).second;
 }
 
 }  // namespace sim
