@@ -305,6 +305,7 @@ void Session::finish(Duration patience) {
     }
   }
   supervisor_.stop(*out_);
+  liveness_.stop();
   timers_.disarm(Timer::drain);
   out_->emplace_back(action::Finish{patience});
 }
