@@ -21,8 +21,11 @@ void Liveness::stop() {
 void Liveness::listen(TimePoint now) {
   heard_at_ = now;
   state_ = State::listening;
-  if (settings_.ping_interval > Duration::zero())
+  if (settings_.ping_interval > Duration::zero()) {
     timers_.arm(Timer::silence, now + settings_.ping_interval);
+  } else {
+    timers_.disarm(Timer::silence);
+  }
 }
 
 void Liveness::heard(TimePoint now) {
