@@ -1,6 +1,7 @@
 #include "shim/core/liveness.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "common/units.hpp"
 
@@ -8,7 +9,7 @@ namespace shim {
 
 void Liveness::start(TimePoint now) {
   heartbeat_at_.reset();
-  doubted_ = wedged_ = false;
+  doubted_ = wedged_ = looking_ = false;
   listen(now);
 }
 
@@ -107,13 +108,20 @@ void Liveness::on_deadline(TimePoint now, Epoch epoch, Actions& out) {
   }
 }
 
+void Liveness::look(Epoch epoch, Actions& out) {
+  if (std::exchange(looking_, true)) return;
+  out.emplace_back(action::CheckLink{epoch});
+}
+
 void Liveness::checked(TimePoint now, bool heard, const Health& health) {
+  looking_ = false;
   if (state_ != State::pinged && state_ != State::silent) return;
   if (heard) {
     listen(now);
     return;
   }
   state_ = State::silent;
+  checked_at_ = now;
   // Looks again now and then: part of a long message is life too, and only CheckLink sees it.
   const Duration interval =
       settings_.ping_interval > Duration::zero() ? settings_.ping_interval : settings_.pong_timeout;

@@ -73,8 +73,13 @@ std::optional<TimePoint> Session::next_deadline() const {
 }
 
 void Session::after_turn() {
-  if (const auto loss = liveness_.verdict(now_, pending_.in_flight() > 0, health_))
-    lose_link(*loss);
+  if (const auto loss = liveness_.verdict(now_, pending_.in_flight() > 0, health_)) {
+    if (liveness_.needs_look(now_)) {
+      liveness_.look(epoch(), *out_);
+    } else {
+      lose_link(*loss);
+    }
+  }
   finish_if_drained();
   if (finished()) return;
   balance_pressure();
