@@ -61,7 +61,7 @@ std::optional<TimePoint> Session::next_deadline() const {
   const auto sooner = [&next](std::optional<TimePoint> at) {
     if (at && (!next || *at < *next)) next = at;
   };
-  sooner(pending_.next_timeout());
+  if (!link_paused_) sooner(pending_.next_timeout());
   sooner(pending_.tokens().next_due());
   if (supervisor_.ready()) return next;
   sooner(outbox_.next_deadline());
@@ -275,6 +275,7 @@ void Session::expire_queued() {
 /// Contract 5.0: the longest silence about one request in flight. The backend is told, so that it
 /// need not go on (MCP 2025-11-25, Timeouts).
 void Session::expire_in_flight() {
+  if (link_paused_) return;  // what we wait for may have come, unread
   while (const Request* const late = pending_.timed_out(now_)) {
     const Request request = pending_.remove(late->id);
     if (is_mcp() && request.sent_in == epoch()) {
@@ -353,6 +354,7 @@ void Session::balance_pressure() {
   if (supervisor_.link_open() && host_is_slow != link_paused_) {
     link_paused_ = host_is_slow;
     supervisor_.excuse(now_);
+    pending_.excuse(now_);
     if (supervisor_.ready()) liveness_.pause(now_, host_is_slow);
     out_->emplace_back(action::PauseLink{epoch(), host_is_slow});
   }
