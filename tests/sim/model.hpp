@@ -230,6 +230,7 @@ class Model {
   void judge_pulse(const CoreView& core);
   void judge_heartbeats();
   void judge_silence();
+  [[nodiscard]] std::optional<std::string> overdue_loss() const;
   void judge_health_wish(const CoreView& core);
   void judge_request_timeouts(const CoreView& core);
   [[nodiscard]] bool take_timeout_notice(const std::string& method, std::string_view params);
@@ -296,6 +297,7 @@ class Model {
   Watch watch_before_;  ///< like legacy_before_
   Pulse pulse_;
   bool link_paused_ = false;
+  std::optional<TimePoint> loss_due_;  ///< when it was first overdue to give the link up
   HealthBook health_;
   bool suspects_ = false;      ///< something in this turn is a reason to ping
   bool health_hurry_ = false;  ///< the backend has shown a sign of life since the last attempt

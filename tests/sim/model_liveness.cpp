@@ -90,6 +90,7 @@ bool Model::may_be_given_up(TimePoint last_byte) const {
 void Model::judge_pulse(const CoreView& core) {
   if (core.phase == Phase::ready && phase_before_ != Phase::ready) {
     pulse_ = Pulse();
+    loss_due_.reset();
     pulse_.heard = now_;
     pulse_.process = health_.process();
   }
@@ -104,27 +105,37 @@ void Model::judge_pulse(const CoreView& core) {
 }
 
 void Model::judge_silence() {
-  const Duration lag = timer_lag_;
   if (!pulse_.pinged) {
+    loss_due_.reset();
     const Duration interval = settings_.ping_interval;
-    if (interval > Duration(0) && now_ > pulse_.heard + interval + lag)
+    if (interval > Duration(0) && now_ > pulse_.heard + interval + timer_lag_)
       fail("does not ping after the ping interval");
     return;
   }
+  const auto overdue = overdue_loss();
+  if (!overdue) {
+    loss_due_.reset();
+  } else if (!loss_due_) {
+    loss_due_ = now_;  // a look at the link may come first
+  } else if (now_ > *loss_due_) {
+    fail(*overdue);
+  }
+}
+
+/// Why the link ought to have been given up by now, if so.
+std::optional<std::string> Model::overdue_loss() const {
+  const Duration lag = timer_lag_;
   const TimePoint silent_at = *pulse_.pinged + settings_.pong_timeout;
   const auto is_past = [&](TimePoint at) { return now_ > std::max(at, silent_at) + 2 * lag; };
-  if (!is_past(silent_at)) return;
-  if (!is_busy()) {
-    fail("keeps a silent link with nothing in flight");
-  } else if (health_.replaced() && *health_.replaced() > pulse_.heard &&
-             is_past(*health_.replaced())) {
-    fail("keeps a silent link although the health file names another process");
-  } else {
-    const Duration patience =
-        health_.is_fresh(now_) ? settings_.busy_timeout : settings_.stall_timeout;
-    const TimePoint end = std::max(pulse_.heard + patience, health_.so_since(now_));
-    if (patience > Duration(0) && is_past(end)) fail("keeps a link that has stalled");
-  }
+  if (!is_past(silent_at)) return std::nullopt;
+  if (!is_busy()) return "keeps a silent link with nothing in flight";
+  if (health_.replaced() && *health_.replaced() > pulse_.heard && is_past(*health_.replaced()))
+    return "keeps a silent link although the health file names another process";
+  const Duration patience =
+      health_.is_fresh(now_) ? settings_.busy_timeout : settings_.stall_timeout;
+  const TimePoint end = std::max(pulse_.heard + patience, health_.so_since(now_));
+  if (patience > Duration(0) && is_past(end)) return "keeps a link that has stalled";
+  return std::nullopt;
 }
 
 /// Heartbeats that have stopped on a link that answers pings.
