@@ -88,7 +88,8 @@ void Liveness::on_deadline(TimePoint now, Epoch epoch, Actions& out) {
     if (state_ != State::listening) {
       // The answer comes at once and arms the timer anew; this is in case it does not.
       timers_.arm(Timer::silence, now + settings_.pong_timeout);
-      out.emplace_back(action::CheckLink{epoch});
+      looking_ = false;
+      look(epoch, out);
     } else if (now - heard_at_ < settings_.ping_interval) {
       timers_.arm(Timer::silence, heard_at_ + settings_.ping_interval);
     } else {
