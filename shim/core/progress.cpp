@@ -107,4 +107,8 @@ std::optional<ProgressTokens::Due> ProgressTokens::take_due(TimePoint now) {
   return Due{.token = token.raw, .request_id = token.request_id, .value = spell(next)};
 }
 
+void ProgressTokens::postpone_due(TimePoint now) {
+  while (const auto key = due_.take_due(now)) schedule(*key, tokens_.at(*key), now);
+}
+
 }  // namespace shim
