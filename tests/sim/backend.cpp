@@ -42,6 +42,7 @@ void Backend::kill(Duration notice) {
   connections_.clear();
   held_.clear();
   leftovers_.clear();
+  waiting_.clear();
   end_moods();
   world_.note("backend", "crashes");
   world_.link().cut(shim::Cause::reset, notice);

@@ -120,6 +120,7 @@ class Backend {
   /// Does `what` after `delay`, when it is in the mood for it.
   void later(Duration delay, std::function<void()> what);
   void do_or_wait(std::function<void()> what);
+  void wake_up();
   void beat(Epoch connection);
   void send(Epoch connection, std::string text, Link::Frame kind = Link::Frame::message);
   [[nodiscard]] Connection* find(Epoch connection);
@@ -128,6 +129,7 @@ class Backend {
   bool up_ = true;
   std::uint64_t life_ = 1;
   TimePoint blocked_until_, wedged_until_, mute_until_, deaf_until_;
+  std::vector<std::function<void()>> waiting_;  ///< for the end of a mood
   std::uint64_t heartbeats_ = 0;
   bool mended_ = false;
   std::string version_ = "2025-06-18";

@@ -18,25 +18,32 @@ void Backend::later(Duration delay, std::function<void()> what) {
 }
 
 void Backend::do_or_wait(std::function<void()> what) {
-  const TimePoint free = std::max(blocked_until_, wedged_until_);
-  if (world_.now() >= free) {
+  if (world_.now() >= std::max(blocked_until_, wedged_until_)) {
     what();
   } else {
-    later(free - world_.now(), std::move(what));
+    waiting_.push_back(std::move(what));
   }
+}
+
+/// A mood may have ended: does what has waited, in its order.
+void Backend::wake_up() {
+  if (world_.now() < std::max(blocked_until_, wedged_until_)) return;
+  for (const auto& what : std::exchange(waiting_, {})) what();
+  world_.link().reader_is_back();
 }
 
 void Backend::block(Duration span) {
   if (!up_) return;
   world_.note("backend", "is blocked");
   blocked_until_ = std::max(blocked_until_, world_.now() + span);
-  world_.after(blocked_until_ - world_.now(), [this] { world_.link().reader_is_back(); });
+  world_.after(blocked_until_ - world_.now(), [this] { wake_up(); });
 }
 
 void Backend::wedge(Duration span) {
   if (!up_) return;
   world_.note("backend", "is wedged");
   wedged_until_ = std::max(wedged_until_, world_.now() + span);
+  world_.after(wedged_until_ - world_.now(), [this] { wake_up(); });
 }
 
 void Backend::stop_reading(Duration span) {
@@ -48,7 +55,7 @@ void Backend::stop_reading(Duration span) {
 
 void Backend::end_moods() {
   blocked_until_ = wedged_until_ = mute_until_ = deaf_until_ = world_.now();
-  world_.link().reader_is_back();
+  wake_up();
 }
 
 void Backend::beat(Epoch connection) {

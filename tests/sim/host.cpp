@@ -180,17 +180,17 @@ void Host::read() {
   const std::string line = std::move(unread_.front());
   unread_.pop_front();
   const std::size_t bytes = line == " " ? 1 : line.size() + 1;
-  unread_bytes_ -= bytes;
   schedule_read();
-  if (line == " ") {
-    world_.tell(shim::event::HostWritten{1});
-    return;
+  if (line != " ") {
+    ++lines_heard_;
+    react(line);
   }
-  ++lines_heard_;
-  react(line);
   const std::size_t first = world_.random().between(std::uint64_t{1}, bytes);
-  if (first < bytes) world_.tell(shim::event::HostWritten{first});
-  world_.tell(shim::event::HostWritten{first < bytes ? bytes - first : bytes});
+  for (const std::size_t part : {first, bytes - first}) {
+    if (part == 0) continue;
+    unread_bytes_ -= part;
+    world_.tell(shim::event::HostWritten{part});
+  }
 }
 
 void Host::react(const std::string& line) {

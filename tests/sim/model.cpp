@@ -123,9 +123,11 @@ void Model::judge_bounds(const CoreView& core) {
     fail("the outbox holds " + shim::format_size(core.outbox_cost_bytes) + ", more than " +
          shim::format_size(most));
   }
+  // The backend is told of each request that times out.
+  const std::size_t notices = settings_.request_timeout > Duration(0) ? overhead * open_before_ : 0;
   // While ready the host is not read beyond the limit, so nothing comes on top of what was there.
   if (phase_before_ == Phase::ready && core.phase == Phase::ready &&
-      core.unsent_bytes > std::max(unsent_before_, limit + message)) {
+      core.unsent_bytes > std::max(unsent_before_, limit + message) + notices) {
     fail(shim::format_size(core.unsent_bytes) + " wait for the backend, though the limit is " +
          shim::format_size(limit));
   }

@@ -80,7 +80,8 @@ bool Model::may_be_given_up(TimePoint last_byte) const {
     if (other || (health_.replaced() && *health_.replaced() > pulse_.heard)) return true;
     const Duration patience =
         health_.is_fresh(now_) ? settings_.busy_timeout : settings_.stall_timeout;
-    return patience > Duration(0) && now_ - std::max(pulse_.heard, last_byte) >= patience;
+    // Bytes of a message that was not complete before the ping are not known to the core.
+    return patience > Duration(0) && now_ - pulse_.heard >= patience;
   }
   return settings_.heartbeat_timeout > Duration(0) && pulse_.heartbeat && pulse_.pong &&
          now_ - *pulse_.heartbeat >= settings_.heartbeat_timeout &&

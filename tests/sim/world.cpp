@@ -205,7 +205,9 @@ void World::run_until(TimePoint end) {
 bool World::run_until_done(const std::function<bool()>& done, Duration most) {
   const TimePoint end = now_ + most;
   while (!done() && step(end)) continue;
-  return done();
+  if (done()) return true;
+  if (!is_over()) now_ = end;
+  return false;
 }
 
 void World::replace_core() {
