@@ -10,7 +10,7 @@ Installs what is missing to build mcp-ws-shim on Debian 12 or newer. Needs root 
 something is missing.
 
   --tests     also what the tests use: certificates, a backend that others wrote
-  --ci        also what .ci/run uses: the tests, formatting, static analysis
+  --ci        also what .ci/run uses: the tests, formatting, static analysis, containers
   -h, --help  this text
 TEXT
 }
@@ -24,6 +24,8 @@ packages=(
 test_packages=(openssl python3 python3-websockets)
 # The version is fixed because another clang-format formats differently.
 ci_packages=(clang-format-14 clang-tidy-14 shellcheck git)
+# Of the engines podman is the one that needs no daemon; iptables is for the ports it publishes.
+ci_packages+=(podman podman-compose runc iptables nftables iproute2)
 
 fail() {
   echo "install-deps: $*" >&2

@@ -2,11 +2,13 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
 #include "common/time.hpp"
 #include "shim/core/event.hpp"
+#include "shim/core/phase.hpp"
 
 namespace shim {
 
@@ -63,10 +65,13 @@ struct StoreCache {
   std::string version;
   std::string text;
 };
-/// One line for people.
+/// One line for people, and for programs what it is about.
 struct Log {
   LogLevel level = LogLevel::info;
   std::string text;
+  Epoch epoch = 0;
+  Phase phase = Phase::waiting;
+  std::string_view cause{};  ///< of a loss: one of Cause's names, which live for ever
 };
 /// Write what the host still takes, giving up once it has taken nothing for `patience`, and end the
 /// process with status 0.

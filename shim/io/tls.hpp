@@ -9,4 +9,8 @@ namespace shim {
 /// refuse every backend.
 [[nodiscard]] std::string check_ca_file(const std::string& path);
 
+/// Whether `cert` is a PEM certificate chain and `key` its private key, without a pass phrase.
+/// Returns one line that says what is wrong, empty if all is well.
+[[nodiscard]] std::string check_client_cert(const std::string& cert, const std::string& key);
+
 }  // namespace shim
