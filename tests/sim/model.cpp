@@ -20,7 +20,7 @@ void Model::turn_begins(TimePoint now, Phase phase) {
   open_before_ = open_.size() + asked_open_;
   fresh_in_turn_.clear();
   lost_in_turn_ = 0;
-  asked_in_turn_ = suspects_ = turned_fresh_ = false;
+  asked_in_turn_ = suspects_ = resumed_ = turned_fresh_ = false;
   due_.clear();
   came_in_turn_.clear();
   progress_in_turn_.clear();

@@ -90,7 +90,7 @@ class Model {
   void link_heard(Epoch epoch);
   void link_pong(Epoch epoch);
   void health_seen(const shim::HealthLook& look);
-  void machine_resumed() { suspects_ = true; }
+  void machine_resumed() { suspects_ = resumed_ = true; }
   void hangup() { may_hurry_ = true; }
   void core_replaced() { replaced_in_turn_ = turn_; }
 
@@ -231,7 +231,7 @@ class Model {
   void judge_heartbeats();
   void judge_silence();
   [[nodiscard]] std::optional<std::string> overdue_loss() const;
-  void judge_health_wish(const CoreView& core);
+  void judge_signs(const CoreView& core);
   void judge_request_timeouts(const CoreView& core);
   [[nodiscard]] bool take_timeout_notice(const std::string& method, std::string_view params);
 
@@ -300,6 +300,7 @@ class Model {
   std::optional<TimePoint> loss_due_;  ///< when it was first overdue to give the link up
   HealthBook health_;
   bool suspects_ = false;      ///< something in this turn is a reason to ping
+  bool resumed_ = false;       ///< the machine has, in this turn
   bool health_hurry_ = false;  ///< the backend has shown a sign of life since the last attempt
   bool turned_fresh_ = false;  ///< in this turn
   std::map<std::uint64_t, TimePoint> quiet_since_;  ///< seq in flight to when it was heard of last

@@ -97,7 +97,7 @@ void Model::judge_pulse(const CoreView& core) {
   }
   const bool suspected = suspects_ && pulse_.watched;
   pulse_.watched = core.phase == Phase::ready && !link_paused_;
-  judge_health_wish(core);
+  judge_signs(core);
   judge_request_timeouts(core);
   if (!pulse_.watched) return;
   if (suspected && !pulse_.pinged) fail("does not ping at once");
@@ -152,14 +152,18 @@ void Model::judge_heartbeats() {
     fail("does not ping a backend without heartbeats");
 }
 
-/// Contract 4.2: with a health file that turns fresh the next attempt comes at once.
-void Model::judge_health_wish(const CoreView& core) {
-  if (!turned_fresh_ || phase_before_ != Phase::waiting || core.phase != Phase::waiting) return;
+/// Contract 4.2: with a health file that turns fresh the next attempt comes at once, after a
+/// suspend as soon as the spacing allows.
+void Model::judge_signs(const CoreView& core) {
+  if (!(turned_fresh_ || resumed_) || phase_before_ != Phase::waiting ||
+      core.phase != Phase::waiting)
+    return;
   TimePoint latest = now_;
-  if (last_attempt_) latest = std::max(latest, *last_attempt_ + 100ms);
+  if (last_attempt_)
+    latest = std::max(latest, *last_attempt_ + (turned_fresh_ ? Duration(100ms) : 1s));
   if (lost_at_ && retry_after_ > Duration(0)) latest = std::max(latest, *lost_at_ + retry_after_);
   if (!core.deadline || *core.deadline > latest)
-    fail("a health file that turns fresh does not bring the next attempt on");
+    fail("a sign of life or the end of a suspend does not bring the next attempt on");
 }
 
 /// Contract 5.0: the longest silence about one request in flight.
