@@ -4,13 +4,14 @@ set -euo pipefail
 
 usage() {
   cat <<'TEXT'
-Usage: packaging/install-deps.sh [--tests] [--ci]
+Usage: packaging/install-deps.sh [--tests] [--packages] [--ci]
 
 Installs what is missing to build mcp-ws-shim on Debian 12 or newer. Needs root or sudo, but only if
 something is missing.
 
   --tests     also what the tests use: certificates, a backend that others wrote
-  --ci        also what .ci/run uses: the tests, formatting, static analysis
+  --packages  also what builds the packages; npm only if there is none yet
+  --ci        all of that, and what else .ci/run uses: formatting, static analysis, clean systems
   -h, --help  this text
 TEXT
 }
@@ -22,8 +23,11 @@ packages=(
   doctest-dev
 )
 test_packages=(openssl python3 python3-websockets)
+package_packages=(dpkg-dev libcap-dev zlib1g-dev git)
+# npm often comes with another nodejs than Debian's, and Debian's npm would remove that.
+command -v npm >/dev/null || package_packages+=(npm)
 # The version is fixed because another clang-format formats differently.
-ci_packages=(clang-format-14 clang-tidy-14 shellcheck git)
+ci_packages=(clang-format-14 clang-tidy-14 shellcheck lintian man-db mmdebstrap)
 
 fail() {
   echo "install-deps: $*" >&2
@@ -33,7 +37,8 @@ fail() {
 while (($# > 0)); do
   case "$1" in
     --tests) packages+=("${test_packages[@]}") ;;
-    --ci) packages+=("${test_packages[@]}" "${ci_packages[@]}") ;;
+    --packages) packages+=("${package_packages[@]}") ;;
+    --ci) packages+=("${test_packages[@]}" "${package_packages[@]}" "${ci_packages[@]}") ;;
     -h | --help)
       usage
       exit 0

@@ -12,6 +12,7 @@
 
 #include "common/text.hpp"
 #include "common/units.hpp"
+#include "shim/io/libraries.hpp"
 #include "shim/io/tls.hpp"
 #include "shim/version.hpp"
 
@@ -320,7 +321,9 @@ ParsedOptions parse_options(int argc, const char* const* argv) {
   std::vector<std::string> urls;
 
   CLI::App app(description, "mcp-ws-shim");
-  app.set_version_flag("--version", std::string("mcp-ws-shim ") + version);
+  app.set_version_flag("--version", [] {
+    return std::string("mcp-ws-shim ") + version + "\n" + library_versions() + "\n" + compiled_in;
+  });
   app.add_option("--url,url", urls, "the backend: ws://, wss:// or ws+unix:///path.sock")
       ->type_name("URL")
       ->envname("MCP_WS_SHIM_URL");
