@@ -4,15 +4,16 @@ set -euo pipefail
 
 usage() {
   cat <<'TEXT'
-Usage: packaging/install-deps.sh [--tests] [--packages] [--ci]
+Usage: packaging/install-deps.sh [--tests] [--packages] [--package-tests] [--ci]
 
 Installs what is missing to build mcp-ws-shim on Debian 12 or newer. Needs root or sudo, but only if
 something is missing.
 
-  --tests     also what the tests use: certificates, a backend that others wrote
-  --packages  also what builds the packages; npm only if there is none yet
-  --ci        all of that, and what else .ci/run uses: formatting, static analysis, clean systems
-  -h, --help  this text
+  --tests          also what the tests use: certificates, a backend that others wrote
+  --packages       also what builds the packages; npm only if there is none yet
+  --package-tests  also what builds and tests the packages
+  --ci             all of that, and what else .ci/run uses: formatting, static analysis
+  -h, --help       this text
 TEXT
 }
 
@@ -26,8 +27,9 @@ test_packages=(openssl python3 python3-websockets)
 package_packages=(dpkg-dev libcap-dev zlib1g-dev git)
 # npm often comes with another nodejs than Debian's, and Debian's npm would remove that.
 command -v npm >/dev/null || package_packages+=(npm)
+package_test_packages=(lintian man-db mmdebstrap openssl python3)
 # The version is fixed because another clang-format formats differently.
-ci_packages=(clang-format-14 clang-tidy-14 shellcheck lintian man-db mmdebstrap)
+ci_packages=(clang-format-14 clang-tidy-14 shellcheck)
 
 fail() {
   echo "install-deps: $*" >&2
@@ -38,7 +40,11 @@ while (($# > 0)); do
   case "$1" in
     --tests) packages+=("${test_packages[@]}") ;;
     --packages) packages+=("${package_packages[@]}") ;;
-    --ci) packages+=("${test_packages[@]}" "${package_packages[@]}" "${ci_packages[@]}") ;;
+    --package-tests) packages+=("${package_packages[@]}" "${package_test_packages[@]}") ;;
+    --ci)
+      packages+=("${test_packages[@]}" "${package_packages[@]}" "${package_test_packages[@]}"
+        "${ci_packages[@]}")
+      ;;
     -h | --help)
       usage
       exit 0

@@ -21,7 +21,7 @@ set_up() {
       exit 2
       ;;
   esac
-  cd "$(dirname "${BASH_SOURCE[0]}")/.."
+  cd "$(dirname "${BASH_SOURCE[0]}")/.." || fail "the project is not there"
   root="$PWD"
   output="$root/build/packages"
   umask 022
@@ -48,6 +48,7 @@ build_tree() {
     -DCMAKE_INSTALL_PREFIX=/usr "$@" "${more[@]}" || fail "cmake could not configure $tree"
   cmake --build "$tree" --parallel "${CMAKE_BUILD_PARALLEL_LEVEL:-$(nproc)}" ||
     fail "the build in $tree failed"
+  # shellcheck disable=SC2034 # for those who source this
   version="$(sed -n 's/^CMAKE_PROJECT_VERSION:STATIC=//p' "$tree/CMakeCache.txt")"
 }
 
@@ -67,4 +68,5 @@ static_licences() {
     cp --dereference "/usr/share/doc/$package/copyright" "$1/$package.txt" ||
       fail "the licence of $package must go with the program, but is not there"
   done
+  cp /usr/share/common-licenses/{Apache-2.0,GPL-3} "$1" # which the others refer to
 }

@@ -280,6 +280,7 @@ std::string finish_options(Options& options, const std::vector<std::string>& url
   options.core.endpoints.push_back(options.endpoints.back().redacted());
   options.core.shim_version = version;
   if (options.cache_dir.empty()) options.cache_dir = default_cache_dir();
+  if (options.ca_file.empty()) options.ca_file = foreign_ca_file();
   if (options.core.backoff.cap < options.core.backoff.base)
     return "--backoff-cap must not be less than --backoff-base";
   return {};
