@@ -291,7 +291,7 @@ npx_from_registry() {
   packaging/npm/registry.py "$npm_package" </dev/null >"$work/registry.out" 2>"$work/registry.log" &
   local pid=$! port registry way
   # shellcheck disable=SC2064 # this pid
-  trap "kill $pid 2>/dev/null" EXIT
+  trap "kill $pid 2>/dev/null || true" EXIT
   port="$(listening "$work/registry.out" "$pid")"
   registry="http://127.0.0.1:$port/"
   mkdir -p "$work/elsewhere"
