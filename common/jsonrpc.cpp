@@ -93,7 +93,7 @@ struct Slot {
   Place opens = Place::elsewhere;
 };
 
-constexpr std::array<Slot, 22> slots{{
+constexpr std::array<Slot, 23> slots{{
     {Place::root, "jsonrpc", &Message::jsonrpc},
     {Place::root, "id", &Message::id},
     {Place::root, "method", &Message::method},
@@ -113,6 +113,7 @@ constexpr std::array<Slot, 22> slots{{
     {Place::meta, "progressToken", &Message::meta_progress_token},
     {Place::meta, "io.modelcontextprotocol/protocolVersion", &Message::meta_protocol_version},
     {Place::meta, "io.modelcontextprotocol/subscriptionId", &Message::meta_subscription_id},
+    {Place::meta, "io.modelcontextprotocol/logLevel", &Message::meta_log_level},
     {Place::result, "protocolVersion", &Message::result_protocol_version},
     {Place::error, "code", &Message::error_code},
     {Place::error, "message", &Message::error_message},

@@ -42,6 +42,7 @@ struct Message {
   std::string_view request_id, progress_token, progress;  // in `params` of notifications
   std::string_view meta, meta_progress_token;             // `params._meta`, `.progressToken`
   std::string_view meta_protocol_version;  ///< `_meta["io.modelcontextprotocol/protocolVersion"]`
+  std::string_view meta_log_level;         ///< `_meta["io.modelcontextprotocol/logLevel"]`
   std::string_view meta_subscription_id;   ///< `_meta["io.modelcontextprotocol/subscriptionId"]`
 
   /// The id when it is one JSON-RPC allows in a request, else empty.

@@ -12,12 +12,13 @@ struct Entry {
 };
 
 /// Sorted by name.
-constexpr std::array<Entry, 20> entries{{
+constexpr std::array<Entry, 21> entries{{
     {"completion/complete", Method::complete},
     {"initialize", Method::initialize},
     {"logging/setLevel", Method::set_level},
     {"notifications/cancelled", Method::cancelled},
     {"notifications/initialized", Method::initialized},
+    {"notifications/message", Method::log_message},
     {"notifications/progress", Method::progress},
     {"notifications/roots/list_changed", Method::roots_list_changed},
     {"notifications/subscriptions/acknowledged", Method::subscription_acknowledged},
@@ -63,12 +64,20 @@ bool is_read_only(Method method) {
     case Method::initialize:
     case Method::initialized:
     case Method::listen:
+    case Method::log_message:
     case Method::progress:
     case Method::roots_list_changed:
     case Method::subscription_acknowledged:
     case Method::tools_call: return false;
   }
   return false;
+}
+
+int log_severity(std::string_view level) {
+  constexpr std::array<std::string_view, 8> levels{"debug", "info",     "notice", "warning",
+                                                   "error", "critical", "alert",  "emergency"};
+  const auto* const found = std::ranges::find(levels, level);
+  return found == levels.end() ? -1 : static_cast<int>(found - levels.begin());
 }
 
 }  // namespace shim::mcp

@@ -14,6 +14,7 @@ enum class Method : std::uint8_t {
   initialize,
   initialized,
   listen,
+  log_message,
   ping,
   progress,
   prompts_get,
@@ -36,5 +37,9 @@ enum class Method : std::uint8_t {
 /// Whether the protocol itself says that the request changes nothing that a second one would change
 /// differently, so that it may be sent again after a link was lost (contract 5.3).
 [[nodiscard]] bool is_read_only(Method method);
+
+/// The severity of a log level by name, `debug` being 0 (MCP 2025-11-25, Logging; RFC 5424 the
+/// other way round); -1 for a name that is no level.
+[[nodiscard]] int log_severity(std::string_view level);
 
 }  // namespace shim::mcp

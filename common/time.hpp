@@ -16,6 +16,14 @@ struct MonotonicTag {
 /// A point on the monotonic clock. Only differences mean anything.
 using TimePoint = std::chrono::time_point<MonotonicTag, Duration>;
 
+/// Tag of the wall clock, which people set and which may jump.
+struct WallTag {
+  using duration = Duration;
+};
+
+/// A point on the wall clock: time since 1970. Never to be compared with a TimePoint.
+using WallTime = std::chrono::time_point<WallTag, Duration>;
+
 /// Whole milliseconds, for messages to people and for JSON.
 [[nodiscard]] constexpr long long milliseconds(Duration span) {
   return std::chrono::duration_cast<std::chrono::milliseconds>(span).count();

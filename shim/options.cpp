@@ -81,6 +81,11 @@ class Flags {
         });
   }
 
+  /// A flag without a value; in the environment `true` or `1`, `false` or `0`.
+  void toggle(const std::string& flag, bool& target, const std::string& help) {
+    app_.add_flag(flag, target, help)->envname(environment_name(flag));
+  }
+
   void count(const std::string& flag, std::size_t& target, std::size_t least, std::size_t most,
              const std::string& help) {
     add(flag, "N", help + " [" + std::to_string(target) + "]",
@@ -194,6 +199,65 @@ void add_connection_flags(Flags& flags, Options& options) {
             [&core](const std::string& text) { return parse_jitter(text, core.backoff.jitter); });
   flags.duration("--min-uptime", core.min_uptime, 0s, 24h,
                  "how long a link must stay ready before the delays start afresh");
+}
+
+std::string parse_keepalive(const std::string& text, KeepaliveModes& modes) {
+  KeepaliveModes chosen{.progress = false};
+  if (text != "off") {
+    std::string_view rest = text;
+    for (;;) {
+      const std::size_t comma = rest.find(',');
+      const std::string_view mode = rest.substr(0, comma);
+      if (mode == "progress") {
+        chosen.progress = true;
+      } else if (mode == "log") {
+        chosen.log = true;
+      } else if (mode == "whitespace") {
+        chosen.whitespace = true;
+      } else {
+        return "must be off, or any of progress, log, whitespace with commas between";
+      }
+      if (comma == std::string_view::npos) break;
+      rest.remove_prefix(comma + 1);
+    }
+  }
+  modes = chosen;
+  return {};
+}
+
+void add_liveness_flags(Flags& flags, Options& options) {
+  Settings& core = options.core;
+  flags.duration("--ping-interval", core.ping_interval, 0s, 24h,
+                 "silence after which the backend is pinged; 0: never");
+  flags.duration("--pong-timeout", core.pong_timeout, 10ms, 1h,
+                 "how long any byte may take after that");
+  flags.duration("--stall-timeout", core.stall_timeout, 0s, 168h,
+                 "longest silence with requests in flight; 0: no limit");
+  flags.duration("--busy-timeout", core.busy_timeout, 0s, 168h,
+                 "the same while the health file is fresh; 0: no limit");
+  flags.duration("--heartbeat-timeout", core.heartbeat_timeout, 0s, 168h,
+                 "how long heartbeats may be missing once they came; 0: for ever");
+  flags.toggle("--forward-heartbeats", core.forward_heartbeats,
+               "let the host see the backend's heartbeats");
+  flags.toggle("--request-heartbeats", core.request_heartbeats,
+               "ask the backend for log level debug, at which heartbeats come");
+  flags.add("--health-file", "PATH", "file in which the backend says that it is alive",
+            [&options](const std::string& text) -> std::string {
+              if (text.empty()) return "must not be empty";
+              options.health_file = text;
+              options.core.has_health_file = true;
+              return {};
+            });
+  flags.duration("--health-max-age", core.health_max_age, 100ms, 168h,
+                 "how long the health file may stay as it is");
+  flags.duration("--request-timeout", core.request_timeout, 0s, 168h,
+                 "longest silence about one request in flight; 0: no limit");
+  flags.add("--keepalive", "LIST",
+            "how hosts are told that a request takes long: off, or any of progress, log, "
+            "whitespace [progress]",
+            [&core](const std::string& text) { return parse_keepalive(text, core.keepalive); });
+  flags.duration("--keepalive-interval", core.keepalive_interval, 10ms, 1h,
+                 "after how long the host is told again");
 }
 
 void add_message_flags(Flags& flags, Options& options) {
@@ -330,6 +394,7 @@ ParsedOptions parse_options(int argc, const char* const* argv) {
       ->envname("MCP_WS_SHIM_URL");
   Flags flags(app);
   add_connection_flags(flags, options);
+  add_liveness_flags(flags, options);
   add_message_flags(flags, options);
   add_log_flags(flags, options);
   app.footer("Every flag --foo-bar is also read from the environment as MCP_WS_SHIM_FOO_BAR.");

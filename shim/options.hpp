@@ -18,7 +18,8 @@ struct Options {
   std::vector<std::pair<std::string, std::string>> headers;  ///< name, value
   std::string subprotocol;
   std::string ca_file;
-  std::string cache_dir;  ///< empty: nothing is cached
+  std::string health_file;  ///< set exactly if core.has_health_file
+  std::string cache_dir;    ///< empty: nothing is cached
   Settings core;
   Log::Options log;
 };

@@ -15,12 +15,14 @@
 #include "shim/core/session.hpp"
 #include "shim/io/cache.hpp"
 #include "shim/io/clock.hpp"
+#include "shim/io/health_file.hpp"
 #include "shim/io/link.hpp"
 #include "shim/io/log.hpp"
 #include "shim/io/loop.hpp"
 #include "shim/io/memory.hpp"
 #include "shim/io/process.hpp"
 #include "shim/io/stdio.hpp"
+#include "shim/io/suspend.hpp"
 #include "shim/version.hpp"
 
 namespace shim {
@@ -31,6 +33,12 @@ std::uint64_t random_seed() {
   if (::getrandom(&seed, sizeof seed, 0) != sizeof seed)
     throw std::runtime_error("this system gives no random bytes");
   return seed;
+}
+
+/// Contract 7: as long as a ping on an idle link may take in all.
+Duration ack_timeout(const Settings& settings) {
+  const bool pings = settings.ping_interval > Duration::zero();
+  return pings ? settings.ping_interval + settings.pong_timeout : Duration::zero();
 }
 
 /// The core between its adapters: facts from them go in, its orders are carried out.
@@ -49,9 +57,11 @@ class Bridge {
   void carry_out(action::OpenLink& order) { link_.open(order.epoch, order.endpoint, now_); }
   void carry_out(action::CloseLink& order) { link_.close(order.epoch, order.politely); }
   void carry_out(action::PingLink& order) { link_.ping(order.epoch); }
+  void carry_out(action::CheckLink& order) { link_.check(order.epoch); }
   void carry_out(action::WriteLink& order) { link_.write(order.epoch, std::move(order.text)); }
   void carry_out(action::PauseLink& order) { link_.pause(order.epoch, order.paused); }
   void carry_out(action::WriteHost& order) { output_.write(std::move(order.line)); }
+  void carry_out(action::WriteHostSpace&) { output_.write_space(); }
   void carry_out(action::PauseHost& order) { input_.pause(order.paused); }
   void carry_out(action::LoadCache& order) {
     sink_(event::CacheLoaded{order.version, cache_.load(order.version)});
@@ -60,7 +70,7 @@ class Bridge {
     const std::string error = cache_.store(order.version, order.text);
     if (!error.empty()) log_.write(LogLevel::warn, "nothing is cached: " + error);
   }
-  void carry_out(action::Log& order) { log_.write(order.level, order.text); }
+  void carry_out(action::Log& order) { log_.write(order); }
   void carry_out(action::Finish& order) {
     output_.finish(order.patience);
     finished_ = true;
@@ -69,16 +79,18 @@ class Bridge {
   const Options& options_;
   Log log_;
   std::deque<Event> inbox_;
-  std::function<void(Event)> sink_ = [this](Event event) { inbox_.push_back(std::move(event)); };
+  EventSink sink_ = [this](Event event) { inbox_.push_back(std::move(event)); };
   Loop loop_;
   Signals signals_;
   ParentWatch parent_;
+  SuspendWatch suspend_;
   Link link_;
   Cache cache_;
   HostOutput output_;
   HostInput input_;
   TimePoint now_ = monotonic_now();
   std::unique_ptr<Session> session_;
+  std::optional<HealthFile> health_file_;
   std::optional<TimePoint> last_failure_;
   bool finished_ = false;
 };
@@ -93,17 +105,20 @@ Bridge::Bridge(const Options& options)
                  sink_(std::move(event));
                }),
       parent_(loop_, sink_),
+      suspend_(loop_, sink_),
       link_(loop_,
             {.endpoints = options.endpoints,
              .headers = options.headers,
              .subprotocol = options.subprotocol,
              .message_bytes_max = options.core.max_message,
-             .connect_timeout = options.core.connect_timeout},
+             .connect_timeout = options.core.connect_timeout,
+             .ack_timeout = ack_timeout(options.core)},
             sink_),
       cache_(options.cache_dir, options.core.endpoints.front()),
       output_(loop_, STDOUT_FILENO, sink_),
       input_(loop_, STDIN_FILENO, options.core.max_message, sink_),
       session_(std::make_unique<Session>(options.core, random_seed(), now_)) {
+  if (options.core.has_health_file) health_file_.emplace(loop_, options.health_file, sink_);
   log_.write(LogLevel::info, std::string("mcp-ws-shim ") + version + " for " +
                                  options.core.endpoints.front() + ", pid " +
                                  std::to_string(::getpid()));
@@ -121,6 +136,7 @@ void Bridge::run() {
 /// One turn: the clock is read once; what carrying out an order brings forth is part of the turn.
 void Bridge::turn() {
   now_ = monotonic_now();
+  suspend_.check();
   Actions actions;
   do {
     try {

@@ -2,11 +2,13 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
 #include "common/time.hpp"
 #include "shim/core/event.hpp"
+#include "shim/core/phase.hpp"
 
 namespace shim {
 
@@ -30,6 +32,10 @@ struct CloseLink {
 struct PingLink {
   Epoch epoch = 0;
 };
+/// Say with LinkChecked whether anything at all has come.
+struct CheckLink {
+  Epoch epoch = 0;
+};
 /// Send one text message.
 struct WriteLink {
   Epoch epoch = 0;
@@ -44,6 +50,8 @@ struct PauseLink {
 struct WriteHost {
   std::string line;
 };
+/// Write one space between two lines: it belongs to the next line, which stays valid JSON.
+struct WriteHostSpace {};
 /// Stop or go on reading from the host.
 struct PauseHost {
   bool paused = false;
@@ -57,10 +65,13 @@ struct StoreCache {
   std::string version;
   std::string text;
 };
-/// One line for people.
+/// One line for people, and for programs what it is about.
 struct Log {
   LogLevel level = LogLevel::info;
   std::string text;
+  Epoch epoch = 0;
+  Phase phase = Phase::waiting;
+  std::string_view cause{};  ///< of a loss: one of Cause's names, which live for ever
 };
 /// Write what the host still takes, giving up once it has taken nothing for `patience`, and end the
 /// process with status 0.
@@ -70,10 +81,10 @@ struct Finish {
 
 }  // namespace action
 
-using Action =
-    std::variant<action::OpenLink, action::CloseLink, action::PingLink, action::WriteLink,
-                 action::PauseLink, action::WriteHost, action::PauseHost, action::LoadCache,
-                 action::StoreCache, action::Log, action::Finish>;
+using Action = std::variant<action::OpenLink, action::CloseLink, action::PingLink,
+                            action::CheckLink, action::WriteLink, action::PauseLink,
+                            action::WriteHost, action::WriteHostSpace, action::PauseHost,
+                            action::LoadCache, action::StoreCache, action::Log, action::Finish>;
 using Actions = std::vector<Action>;
 
 }  // namespace shim

@@ -22,6 +22,7 @@ Entry entry(Reason reason) {
     case Reason::backend_unavailable: return {31001, "backend-unavailable", false, true};
     case Reason::outcome_unknown: return {31002, "outcome-unknown", true, false};
     case Reason::queue_full: return {31003, "queue-full", false, true};
+    case Reason::request_timeout: return {31004, "request-timeout", true, false};
     case Reason::message_too_large: return {31005, "message-too-large", false, false};
     case Reason::session_incompatible: return {31006, "session-incompatible", false, false};
     case Reason::bad_backend_message: return {31007, "bad-backend-message", true, false};

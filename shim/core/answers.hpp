@@ -16,6 +16,7 @@ enum class Reason : std::uint8_t {
   backend_unavailable,
   outcome_unknown,
   queue_full,
+  request_timeout,
   message_too_large,
   session_incompatible,
   bad_backend_message,

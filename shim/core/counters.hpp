@@ -48,6 +48,9 @@ struct Counters {
   std::uint64_t backend_bytes = 0;
   std::uint64_t links_ready = 0;
   std::uint64_t replays = 0;
+  std::uint64_t heartbeats = 0;
+  std::uint64_t filtered_logs = 0;  ///< log messages below the level the host has asked for
+  std::uint64_t keepalives = 0;
   std::array<std::uint64_t, static_cast<std::size_t>(Drop::count)> dropped{};
 
   [[nodiscard]] std::uint64_t of(Drop drop) const {

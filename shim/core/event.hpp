@@ -2,9 +2,11 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <variant>
 
+#include "common/health.hpp"
 #include "common/id_scanner.hpp"
 #include "shim/core/loss.hpp"
 
@@ -42,6 +44,15 @@ struct StopRequested {
 /// Somebody wants an attempt now (SIGHUP).
 struct ReconnectRequested {};
 
+/// The machine slept for a while: the boot-time clock has jumped against the monotonic one.
+struct MachineResumed {
+  Duration slept{};
+};
+/// Somebody has looked at the health file: at the start, and whenever it may have changed.
+struct HealthSeen {
+  HealthLook look;
+};
+
 /// The opening handshake is complete.
 struct LinkOpened {
   Epoch epoch = 0;
@@ -68,6 +79,12 @@ struct LinkWritten {
   Epoch epoch = 0;
   std::size_t bytes = 0;
 };
+/// The answer to CheckLink: whether a byte has come since the last PingLink or CheckLink, as part
+/// of a message or not.
+struct LinkChecked {
+  Epoch epoch = 0;
+  bool heard = false;
+};
 struct LinkLost {
   Epoch epoch = 0;
   Loss loss;
@@ -84,7 +101,11 @@ struct CacheLoaded {
 using Event =
     std::variant<event::HostLine, event::HostLineTooLong, event::HostClosed, event::HostGone,
                  event::HostWritten, event::StopRequested, event::ReconnectRequested,
-                 event::LinkOpened, event::LinkPong, event::LinkMessage, event::LinkMessageTooLong,
-                 event::LinkBinary, event::LinkWritten, event::LinkLost, event::CacheLoaded>;
+                 event::MachineResumed, event::HealthSeen, event::LinkOpened, event::LinkPong,
+                 event::LinkMessage, event::LinkMessageTooLong, event::LinkBinary,
+                 event::LinkWritten, event::LinkChecked, event::LinkLost, event::CacheLoaded>;
+
+/// Where an adapter reports what has happened.
+using EventSink = std::function<void(Event)>;
 
 }  // namespace shim

@@ -23,6 +23,7 @@ std::optional<InitializeFacts> InitializeFacts::read(std::string_view result) {
   if (!parsed.is_object()) return facts;
   const auto capabilities = parsed.find("capabilities");
   if (capabilities == parsed.end() || !capabilities->is_object()) return facts;
+  facts.has_logging = capabilities->contains("logging");
   for (const ListKind kind : list_kinds) {
     const auto capability = capabilities->find(list_capability(kind));
     if (capability == capabilities->end() || !capability->is_object()) continue;
@@ -58,6 +59,11 @@ std::string LegacySession::resume_initialize(std::string_view id) const {
     text = jsonrpc::splice(text, message.id, id);
   }
   return text;
+}
+
+std::string LegacySession::log_level() const {
+  const auto params = json_value(level_params_.empty() ? "{}" : level_params_);
+  return params.is_object() ? params.value("level", "info") : "info";
 }
 
 std::vector<LegacySession::Step> LegacySession::steps() const {

@@ -17,6 +17,7 @@ struct InitializeFacts {
   std::string protocol_version;                          ///< raw JSON string
   std::array<bool, list_kinds.size()> has_list{};        ///< the capability is there
   std::array<bool, list_kinds.size()> announces_list{};  ///< with `listChanged: true`
+  bool has_logging = false;
 
   /// nullopt if it names no protocol version. `result` is raw JSON.
   [[nodiscard]] static std::optional<InitializeFacts> read(std::string_view result);
@@ -49,6 +50,10 @@ class LegacySession {
   [[nodiscard]] bool announces(ListKind kind) const {
     return told_ && told_->announces_list[static_cast<std::size_t>(kind)];
   }
+  /// Whether the host was told that there are log messages.
+  [[nodiscard]] bool has_logging() const { return told_ && told_->has_logging; }
+  /// The log level that the host has set, else `info`.
+  [[nodiscard]] std::string log_level() const;
   /// The version that the host asked for, without quotes; empty before `initialize`.
   [[nodiscard]] const std::string& requested_version() const { return requested_version_; }
   /// Whether the host has sent `notifications/initialized`.

@@ -26,7 +26,12 @@ enum class Cause : std::uint8_t {
   resume_timeout,
   resume_refused,
   incompatible,
-  internal,  ///< this machine refused us something (descriptors, memory)
+  no_pong,    ///< nothing in flight, and no byte since a ping
+  path_dead,  ///< the kernel got no acknowledgement from the other side
+  replaced,   ///< silent, and the health file names another process
+  stalled,    ///< silent for too long with requests in flight
+  wedged,     ///< pongs come, heartbeats do not
+  internal,   ///< this machine refused us something (descriptors, memory)
 };
 
 [[nodiscard]] constexpr std::string_view name(Cause cause) {
@@ -46,6 +51,11 @@ enum class Cause : std::uint8_t {
     case Cause::resume_timeout: return "resume-timeout";
     case Cause::resume_refused: return "resume-refused";
     case Cause::incompatible: return "incompatible";
+    case Cause::no_pong: return "no-pong";
+    case Cause::path_dead: return "path-dead";
+    case Cause::replaced: return "replaced";
+    case Cause::stalled: return "stalled";
+    case Cause::wedged: return "wedged";
     case Cause::internal: return "internal";
   }
   return "?";
@@ -77,6 +87,11 @@ struct Loss {
     case Cause::validate_timeout:
     case Cause::resume_timeout:
     case Cause::resume_refused:
+    case Cause::no_pong:
+    case Cause::path_dead:
+    case Cause::replaced:
+    case Cause::stalled:
+    case Cause::wedged:
     case Cause::internal: return false;
   }
   return false;

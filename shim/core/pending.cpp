@@ -21,7 +21,9 @@ PendingTable::Added PendingTable::add(Request&& request) {
   if (!inserted) return Added::duplicate;
   position->second = std::move(request);
   const Request& added = position->second;
-  if (!added.progress_token.empty()) ++tokens_[jsonrpc::token_key(added.progress_token)];
+  // No news while a host waits for `initialize`: some take anything else for a failure.
+  if (!added.progress_token.empty())
+    tokens_.add(added.progress_token, added.id, added.accepted, added.waits_for_ever());
   return Added::ok;
 }
 
@@ -39,10 +41,6 @@ const Request* PendingTable::find(std::string_view id) const {
   return position == requests_.end() ? nullptr : &position->second;
 }
 
-bool PendingTable::expects_progress(std::string_view token) const {
-  return tokens_.find(jsonrpc::token_key(token)) != tokens_.end();
-}
-
 Request PendingTable::remove(std::string_view id) {
   const auto position = locate(id);
   SHIM_CHECK(position != requests_.end());
@@ -50,23 +48,24 @@ Request PendingTable::remove(std::string_view id) {
 }
 
 Request PendingTable::extract(Map::const_iterator position) {
+  if (timeout_ > Duration::zero()) timeouts_.remove(position->first);
   Request request = std::move(requests_.extract(position).mapped());
   kept_bytes_ -= request.kept_text.size();
-  if (!request.progress_token.empty()) {
-    const auto token = tokens_.find(jsonrpc::token_key(request.progress_token));
-    if (--token->second == 0) tokens_.erase(token);
-  }
+  if (request.in_flight() && !request.is_subscription()) --in_flight_;
+  if (!request.progress_token.empty()) tokens_.remove(request.progress_token);
   return request;
 }
 
-std::vector<Request> PendingTable::take_in_flight(Epoch epoch) {
-  std::vector<Request> taken;
-  for (auto position = requests_.cbegin(); position != requests_.cend();) {
-    const auto current = position++;
-    if (current->second.sent_in == epoch) taken.push_back(extract(current));
+std::vector<std::string> PendingTable::in_flight_on(Epoch epoch) const {
+  std::vector<std::pair<std::uint64_t, std::string>> found;
+  for (const auto& [key, request] : requests_) {
+    if (request.sent_in == epoch) found.emplace_back(request.order, request.id);
   }
-  sort_by_order(taken);
-  return taken;
+  std::ranges::sort(found);
+  std::vector<std::string> ids;
+  ids.reserve(found.size());
+  for (auto& [order, id] : found) ids.push_back(std::move(id));
+  return ids;
 }
 
 std::vector<Request> PendingTable::take_all() {
@@ -89,11 +88,36 @@ bool PendingTable::only_subscriptions() const {
   return std::ranges::all_of(requests_, [](const auto& item) { return item.second.acknowledged; });
 }
 
-void PendingTable::sent(Request& request, Epoch epoch, std::string text) {
+void PendingTable::sent(Request& request, Epoch epoch, std::string text, TimePoint now) {
   SHIM_CHECK(!request.in_flight());
   request.sent_in = epoch;
   kept_bytes_ += text.size();
   request.kept_text = std::move(text);
+  if (!request.is_subscription()) ++in_flight_;
+  if (timeout_ > Duration::zero() && !request.waits_for_ever())
+    timeouts_.set(jsonrpc::token_key(request.id), now + timeout_);
+}
+
+std::string PendingTable::requeue(Request& request) {
+  SHIM_CHECK(request.in_flight());
+  if (!request.is_subscription()) --in_flight_;
+  timeouts_.remove(jsonrpc::token_key(request.id));
+  if (!request.progress_token.empty()) tokens_.restarted(request.progress_token);
+  request.sent_in = 0;
+  kept_bytes_ -= request.kept_text.size();
+  return std::exchange(request.kept_text, {});
+}
+
+void PendingTable::progressed(std::string_view id, TimePoint now) {
+  if (timeout_ == Duration::zero()) return;
+  const Request* const request = find(id);
+  if (request != nullptr && request->in_flight() && !request->waits_for_ever())
+    timeouts_.set(jsonrpc::token_key(id), now + timeout_);
+}
+
+const Request* PendingTable::timed_out(TimePoint now) {
+  const auto key = timeouts_.take_due(now);
+  return key ? &requests_.at(*key) : nullptr;
 }
 
 }  // namespace shim

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -9,7 +10,9 @@
 
 #include "common/mcp.hpp"
 #include "common/time.hpp"
+#include "shim/core/due_queue.hpp"
 #include "shim/core/event.hpp"
+#include "shim/core/progress.hpp"
 
 namespace shim {
 
@@ -20,6 +23,7 @@ struct Request {
   std::string version;                      ///< of the modern era, from `_meta`; else empty
   bool has_cursor = false;                  ///< asks for a further page of a list
   bool acknowledged = false;                ///< a subscription that the host takes for live
+  bool takes_log = false;                   ///< modern era: its `_meta` asks for log level info
   TimePoint accepted;
   std::string tool;            ///< of a tools/call that was listed as repeatable
   bool replayable = false;     ///< may be sent again after a loss
@@ -34,12 +38,22 @@ struct Request {
   /// A `subscriptions/listen` of the modern era: never answered while it lives.
   [[nodiscard]] bool is_subscription() const { return method == mcp::Method::listen && modern(); }
   [[nodiscard]] bool in_flight() const { return sent_in != 0; }
+  /// Never given up: a host that is refused `initialize` marks the server as failed, and one whose
+  /// subscription fails or ends does not subscribe again.
+  [[nodiscard]] bool waits_for_ever() const {
+    return method == mcp::Method::initialize || is_subscription();
+  }
 };
 
 /// The table of pending requests. Ids are compared by jsonrpc::token_key(): type and spelling.
 class PendingTable {
  public:
   enum class Added : std::uint8_t { ok, duplicate };
+
+  /// `timeout`: longest silence about a request in flight, zero for none. `keepalive_interval`: see
+  /// ProgressTokens.
+  explicit PendingTable(Duration timeout = {}, Duration keepalive_interval = {})
+      : timeout_(timeout), tokens_(keepalive_interval) {}
 
   /// Leaves `request` untouched unless it returns Added::ok.
   [[nodiscard]] Added add(Request&& request);
@@ -48,21 +62,31 @@ class PendingTable {
   [[nodiscard]] Request* find(std::string_view id);
   [[nodiscard]] const Request* find(std::string_view id) const;
 
-  /// Whether a request in flight carries this raw progress token.
-  [[nodiscard]] bool expects_progress(std::string_view token) const;
+  /// The tokens of all that is pending.
+  [[nodiscard]] ProgressTokens& tokens() { return tokens_; }
+  [[nodiscard]] const ProgressTokens& tokens() const { return tokens_; }
 
   /// Removes a request that is in the table. The caller owes it an answer, or has given one.
   Request remove(std::string_view id);
 
-  /// Removes every request in flight on this link, in the order the host sent them. The caller owes
-  /// each one an answer or a second attempt.
-  [[nodiscard]] std::vector<Request> take_in_flight(Epoch epoch);
+  /// The ids of the requests in flight on this link, in the order the host sent them.
+  [[nodiscard]] std::vector<std::string> in_flight_on(Epoch epoch) const;
 
   /// Removes everything, in the order the host sent it. The caller owes each one an answer.
   [[nodiscard]] std::vector<Request> take_all();
 
   /// The live subscriptions, in the order the host sent them. Valid until the table changes.
   [[nodiscard]] std::vector<const Request*> subscriptions() const;
+
+  /// The request that `fits` and was accepted first, or nullptr. Looks at all of them.
+  template <typename Fits>
+  [[nodiscard]] const Request* oldest(Fits fits) const {
+    const Request* first = nullptr;
+    for (const auto& [key, request] : requests_) {
+      if (fits(request) && (first == nullptr || request.order < first->order)) first = &request;
+    }
+    return first;
+  }
 
   /// Whether all that is pending are live subscriptions, which nobody expects to be answered.
   [[nodiscard]] bool only_subscriptions() const;
@@ -72,8 +96,21 @@ class PendingTable {
   /// Bytes of kept_text over all requests.
   [[nodiscard]] std::size_t kept_bytes() const { return kept_bytes_; }
 
+  /// How many requests are in flight that the backend is to answer; a live subscription is not.
+  [[nodiscard]] std::size_t in_flight() const { return in_flight_; }
+
   /// Marks a queued request as in flight. `text` is kept if it is not empty.
-  void sent(Request& request, Epoch epoch, std::string text);
+  void sent(Request& request, Epoch epoch, std::string text, TimePoint now);
+
+  /// Marks a request in flight as queued again, and hands out the text that was kept.
+  [[nodiscard]] std::string requeue(Request& request);
+
+  /// The backend has reported progress of the request with this raw id: its timeout starts again.
+  void progressed(std::string_view id, TimePoint now);
+
+  /// A request in flight about which there was silence for too long, or nullptr.
+  [[nodiscard]] const Request* timed_out(TimePoint now);
+  [[nodiscard]] std::optional<TimePoint> next_timeout() const { return timeouts_.next(); }
 
  private:
   /// Lets lookups go by view, without building a key.
@@ -88,9 +125,12 @@ class PendingTable {
   [[nodiscard]] Map::const_iterator locate(std::string_view id) const;
   Request extract(Map::const_iterator position);
 
+  Duration timeout_;
   Map requests_;
-  std::unordered_map<std::string, std::size_t, Hash, std::equal_to<>> tokens_;  ///< key to uses
+  ProgressTokens tokens_;
+  DueQueue timeouts_;  ///< by key of the request
   std::size_t kept_bytes_ = 0;
+  std::size_t in_flight_ = 0;
 };
 
 }  // namespace shim

@@ -13,6 +13,10 @@ Session::Session(const Settings& settings, std::uint64_t seed, TimePoint now, Es
     : settings_(settings),
       random_(seed),
       supervisor_(settings, timers_, random_, estate.last_epoch),
+      liveness_(settings, timers_),
+      health_(settings.has_health_file, settings.health_max_age),
+      pending_(settings.request_timeout,
+               settings.keepalive.progress ? settings.keepalive_interval : Duration::zero()),
       legacy_(std::move(estate.legacy)),
       backend_requests_(std::move(estate.backend_requests)),
       legacy_lists_(std::move(estate.legacy_lists)),
@@ -41,8 +45,12 @@ void Session::on_deadline(TimePoint now, Actions& out) {
   if (link_paused_) supervisor_.excuse(now);
   if (const auto loss = supervisor_.overdue(now)) lose_link(*loss);
   supervisor_.on_deadline(now, out);
+  if (supervisor_.ready()) liveness_.on_deadline(now, epoch(), out);
+  if (timers_.take_due(Timer::health, now)) show_health();
   answer_offline_due();
   expire_queued();
+  expire_in_flight();
+  keep_host_alive();
   if (timers_.take_due(Timer::drain, now)) finish(settings_.drain_timeout);
   after_turn();
 }
@@ -50,10 +58,12 @@ void Session::on_deadline(TimePoint now, Actions& out) {
 std::optional<TimePoint> Session::next_deadline() const {
   if (finished()) return std::nullopt;
   auto next = timers_.next_deadline();
-  if (supervisor_.ready()) return next;
   const auto sooner = [&next](std::optional<TimePoint> at) {
     if (at && (!next || *at < *next)) next = at;
   };
+  sooner(pending_.next_timeout());
+  sooner(pending_.tokens().next_due());
+  if (supervisor_.ready()) return next;
   sooner(outbox_.next_deadline());
   // While a cache file is being read its coming is the event to wait for.
   const bool loading =
@@ -63,6 +73,8 @@ std::optional<TimePoint> Session::next_deadline() const {
 }
 
 void Session::after_turn() {
+  if (const auto loss = liveness_.verdict(now_, pending_.in_flight() > 0, health_))
+    lose_link(*loss);
   finish_if_drained();
   if (finished()) return;
   balance_pressure();
@@ -111,9 +123,37 @@ void Session::handle(event::HostWritten& event) {
   host_unwritten_ -= std::min(event.bytes, host_unwritten_);
 }
 
+void Session::handle(event::MachineResumed& event) {
+  log(LogLevel::info, "this machine slept for " + describe_duration(event.slept));
+  supervisor_.wanted(now_);
+  liveness_.suspect(now_, epoch(), *out_);
+}
+
+void Session::handle(event::HealthSeen& event) {
+  const Health::News news = health_.look(now_, event.look);
+  show_health();
+  const bool first_sign = news.sign_of_life && std::exchange(awaits_sign_of_life_, false);
+  if (news.turned_fresh || news.other_process || first_sign) supervisor_.backend_is_up(now_);
+  if (news.other_process) liveness_.suspect(now_, epoch(), *out_);
+}
+
+/// Logs a change of the health file's state, and arranges for the one that comes by itself.
+void Session::show_health() {
+  if (const auto at = health_.stale_at(now_)) {
+    timers_.arm(Timer::health, *at);
+  } else {
+    timers_.disarm(Timer::health);
+  }
+  const HealthState state = health_.state(now_);
+  if (state == shown_health_ || !health_log_.pass(now_)) return;
+  shown_health_ = state;
+  log(LogLevel::info, "the health file is " + std::string(name(state)));
+}
+
 void Session::handle(event::LinkOpened&) { supervisor_.opened(now_, *out_); }
 
 void Session::handle(event::LinkPong&) {
+  liveness_.pong(now_);
   if (phase() != Phase::validating) return;
   supervisor_.validated(now_, *out_);
   start_resume();
@@ -122,15 +162,22 @@ void Session::handle(event::LinkPong&) {
 void Session::handle(event::LinkMessage& event) {
   ++counters_.backend_messages;
   counters_.backend_bytes += event.text.size();
+  liveness_.heard(now_);
   backend_message(std::move(event.text));
 }
 
 void Session::handle(event::LinkMessageTooLong& event) {
+  liveness_.heard(now_);
   drop(Drop::bad_backend_message, "longer than " + format_size(settings_.max_message));
   if (!event.found.has_method()) settle_bad_answer(event.found.ids());
 }
 
-void Session::handle(event::LinkBinary&) { drop(Drop::binary_frame); }
+void Session::handle(event::LinkBinary&) {
+  liveness_.heard(now_);
+  drop(Drop::binary_frame);
+}
+
+void Session::handle(event::LinkChecked& event) { liveness_.checked(now_, event.heard, health_); }
 
 void Session::handle(event::LinkWritten& event) {
   link_unwritten_ -= std::min(event.bytes, link_unwritten_);
@@ -142,7 +189,9 @@ void Session::handle(event::LinkLost& event) { lose_link(event.loss); }
 /// The link is gone or given up: everything that depended on it is settled or queued again now.
 void Session::lose_link(const Loss& loss) {
   const Epoch lost = epoch();
+  awaits_sign_of_life_ = supervisor_.ready();
   supervisor_.lost(now_, loss, *out_);
+  liveness_.stop();
   link_unwritten_ = 0;
   link_paused_ = false;
   own_requests_.clear();
@@ -161,12 +210,12 @@ void Session::lose_link(const Loss& loss) {
              "Restart this server in the host to start a new session.");
     }
   }
-  for (Request& request : pending_.take_in_flight(lost)) settle_lost(std::move(request));
+  for (const std::string& id : pending_.in_flight_on(lost)) settle_lost(*pending_.find(id));
 
   outbox_.drop_all_but(0);
   if (settings_.queue_timeout > Duration::zero()) {
     outbox_.set_missing_deadlines(now_ + settings_.queue_timeout, [this](std::string_view id) {
-      return waits_for_ever(*pending_.find(id));
+      return pending_.find(id)->waits_for_ever();
     });
   }
   outbox_.for_each([this](const Outbox::Item& item) {
@@ -181,32 +230,25 @@ void Session::lose_link(const Loss& loss) {
 
 /// Contract 5.3: a request whose link was lost under it is sent again if that can do no harm, else
 /// the host is told that nobody knows.
-void Session::settle_lost(Request request) {
+void Session::settle_lost(Request& request) {
   // A tool may have taken back what it said of itself when the call was accepted.
   if (!request.tool.empty() && !lists(request.modern()).may_repeat(request.tool))
     request.replayable = false;
-  const bool again = waits_for_ever(request) ||
+  const bool again = request.waits_for_ever() ||
                      (request.replayable && !request.replayed && !request.kept_text.empty());
   if (!again) {
-    settle(request, Reason::outcome_unknown,
+    settle(pending_.remove(request.id), Reason::outcome_unknown,
            "The connection to the MCP backend was lost while this was running. It may or may not "
            "have been carried out; check before you repeat it.");
     return;
   }
   request.sent_before = true;
-  if (!waits_for_ever(request)) {
+  if (!request.waits_for_ever()) {
     request.replayed = true;
     ++counters_.replays;
   }
-  Outbox::Item item{.text = std::move(request.kept_text), .request_id = request.id};
-  request.kept_text.clear();
-  request.sent_in = 0;
-  const std::uint64_t order = request.order;
-  const bool request_is_initialize = request.method == mcp::Method::initialize;
-  const bool added = pending_.add(std::move(request)) == PendingTable::Added::ok;
-  SHIM_CHECK(added);
-  outbox_.push(order, std::move(item));
-  if (request_is_initialize && initialized_order_ != 0) {
+  outbox_.push(request.order, {.text = pending_.requeue(request), .request_id = request.id});
+  if (request.method == mcp::Method::initialize && initialized_order_ != 0) {
     outbox_.remove(initialized_order_);
     outbox_.push(initialized_order_, {.text = jsonrpc::notification("notifications/initialized")});
   }
@@ -222,6 +264,23 @@ void Session::expire_queued() {
     settle(pending_.remove(item->request_id), Reason::backend_unavailable,
            "The MCP backend could not be reached for " + format_duration(settings_.queue_timeout) +
                ". This was not carried out; it can be tried again.");
+  }
+}
+
+/// Contract 5.0: the longest silence about one request in flight. The backend is told, so that it
+/// need not go on (MCP 2025-11-25, Timeouts).
+void Session::expire_in_flight() {
+  while (const Request* const late = pending_.timed_out(now_)) {
+    const Request request = pending_.remove(late->id);
+    if (is_mcp() && request.sent_in == epoch()) {
+      enqueue(jsonrpc::notification("notifications/cancelled",
+                                    R"({"requestId":)" + request.id + R"(,"reason":"timeout"})"),
+              {}, ++last_order_, epoch());
+    }
+    settle(request, Reason::request_timeout,
+           "The MCP backend has said nothing about this for " +
+               format_duration(settings_.request_timeout) +
+               ". It may or may not have been carried out; check before you repeat it.");
   }
 }
 
@@ -288,6 +347,7 @@ void Session::balance_pressure() {
   if (supervisor_.link_open() && host_is_slow != link_paused_) {
     link_paused_ = host_is_slow;
     supervisor_.excuse(now_);
+    if (supervisor_.ready()) liveness_.pause(now_, host_is_slow);
     out_->emplace_back(action::PauseLink{epoch(), host_is_slow});
   }
   if (const bool pause = host_owes_reading || backend_is_slow; pause != host_paused_) {

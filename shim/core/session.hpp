@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "common/health.hpp"
 #include "common/jsonrpc.hpp"
 #include "common/prng.hpp"
 #include "common/time.hpp"
@@ -21,6 +22,7 @@
 #include "shim/core/event.hpp"
 #include "shim/core/legacy_session.hpp"
 #include "shim/core/lists.hpp"
+#include "shim/core/liveness.hpp"
 #include "shim/core/outbox.hpp"
 #include "shim/core/pending.hpp"
 #include "shim/core/settings.hpp"
@@ -96,19 +98,24 @@ class Session {
   void handle(event::HostWritten& event);
   void handle(event::StopRequested& event);
   void handle(event::ReconnectRequested& event);
+  void handle(event::MachineResumed& event);
+  void handle(event::HealthSeen& event);
   void handle(event::LinkOpened& event);
   void handle(event::LinkPong& event);
   void handle(event::LinkMessage& event);
   void handle(event::LinkMessageTooLong& event);
   void handle(event::LinkBinary& event);
   void handle(event::LinkWritten& event);
+  void handle(event::LinkChecked& event);
   void handle(event::LinkLost& event);
   void handle(event::CacheLoaded& event);
+  void show_health();
   [[nodiscard]] bool is_current(const Event& event) const;
   void lose_link(const Loss& loss);
-  void settle_lost(Request request);
+  void settle_lost(Request& request);
   void after_turn();
   void expire_queued();
+  void expire_in_flight();
   void finish(Duration patience);
   void finish_if_drained();
   void balance_pressure();
@@ -133,9 +140,9 @@ class Session {
   [[nodiscard]] bool can_send() const;
   [[nodiscard]] bool has_room() const;
   [[nodiscard]] bool may_replay(const Request& request, const Message& message) const;
-  [[nodiscard]] bool waits_for_ever(const Request& request) const;
   void flush();
   void send(Outbox::Item item);
+  [[nodiscard]] std::string with_heartbeats(std::string set_level);
   void write_host(std::string line);
   void settle(const Request& request, Reason reason, std::string_view said);
 
@@ -148,18 +155,29 @@ class Session {
   void backend_notification(std::string text, const Message& message);
   void learn(const Request& request, const Message& answer);
   void learn_setting(const Request& request);
+  [[nodiscard]] bool is_for_the_shim(const Message& log_message);
   [[nodiscard]] bool is_repeated_acknowledgement(const Message& message);
   void note_announcement(const Message& message);
+  void backend_progress(std::string text, const Message& message);
 
   // session_resume.cpp: what a new link is told, and what is learnt from it.
   void start_resume();
   void own_answered(const Message& answer);
   void resume_answered(const Message& answer);
   void complete_resume();
+  void request_heartbeats();
   void compare_lists(const InitializeFacts& now);
   void compare_subscribed_lists(const Request& subscription);
   void compare_list(ListKind kind, bool modern, std::string_view result);
   void announce_list(ListKind kind, bool modern);
+
+  // session_keepalive.cpp: what the host is told of requests that take long (contract 8).
+  void keep_host_alive();
+  void send_due_progress();
+  void send_log_keepalive();
+  void send_whitespace();
+  void expect_keepalive();
+  [[nodiscard]] std::string describe(const Request& request) const;
 
   /// What is cached for one requested protocol version.
   struct Cached {
@@ -189,7 +207,7 @@ class Session {
 
   void drop(Drop why, std::string_view detail = {});
   void log(LogLevel level, std::string text) {
-    out_->emplace_back(action::Log{level, std::move(text)});
+    out_->emplace_back(action::Log{level, std::move(text), epoch(), phase()});
   }
   [[nodiscard]] Lists& lists(bool modern) { return modern ? modern_lists_ : legacy_lists_; }
   [[nodiscard]] const Lists& lists(bool modern) const {
@@ -205,6 +223,8 @@ class Session {
   Prng random_;
   TimerTable timers_;
   Supervisor supervisor_;
+  Liveness liveness_;
+  Health health_;
   jsonrpc::Reader reader_;
   PendingTable pending_;
   Outbox outbox_;
@@ -226,6 +246,13 @@ class Session {
   std::set<std::pair<TimePoint, std::uint64_t>> offline_;
   bool minimal_given_ = false;  ///< the host got the minimal `initialize` result
   std::optional<std::uint64_t> queued_roots_change_;
+
+  HealthState shown_health_ = HealthState::none;  ///< the state that was last logged
+  RateLimit health_log_;
+  bool awaits_sign_of_life_ = false;  ///< the health file has not changed since the link was lost
+  Epoch heartbeats_asked_in_ = 0;     ///< the link on which log level debug was asked for
+  TimePoint host_told_at_;            ///< when the last line was written to the host
+  TimePoint log_told_at_;             ///< when the last log keepalive was
 
   bool legacy_era_ = false;
   bool modern_era_ = false;

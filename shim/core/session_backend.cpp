@@ -99,6 +99,7 @@ void Session::learn(const Request& request, const Message& answer) {
         return;
       }
       legacy_.established(std::move(*facts));
+      request_heartbeats();
       remember(legacy_.requested_version(), "initialize", answer.result);
       return;
     }
@@ -144,15 +145,41 @@ void Session::backend_request(std::string text, const Message& message) {
   write_host(std::move(text));
 }
 
+void Session::backend_progress(std::string text, const Message& message) {
+  ProgressTokens& tokens = pending_.tokens();
+  if (!tokens.contains(message.progress_token)) {
+    drop(Drop::unknown_progress);
+    return;
+  }
+  pending_.progressed(tokens.request_of(message.progress_token), now_);
+  const std::string value = tokens.reported(message.progress_token, message.progress, now_);
+  if (!value.empty()) text = jsonrpc::splice(text, message.progress, value);
+  jsonrpc::flatten(text);
+  write_host(std::move(text));
+}
+
+/// Heartbeats are for us (contract 7), and so are log messages that only came because we asked for
+/// heartbeats.
+bool Session::is_for_the_shim(const Message& log_message) {
+  if (log_message.logger == R"("heartbeat")") {
+    ++counters_.heartbeats;
+    liveness_.heartbeat(now_);
+    return !settings_.forward_heartbeats;
+  }
+  if (heartbeats_asked_in_ != epoch()) return false;
+  const int severity = mcp::log_severity(jsonrpc::unquote(log_message.level));
+  const bool wanted = severity < 0 || severity >= mcp::log_severity(legacy_.log_level());
+  if (!wanted) ++counters_.filtered_logs;
+  return !wanted;
+}
+
 void Session::backend_notification(std::string text, const Message& message) {
+  if (reads_mcp() && mcp::method(message.method) == mcp::Method::log_message &&
+      is_for_the_shim(message))
+    return;
   if (is_mcp()) {
     switch (mcp::method(message.method)) {
-      case mcp::Method::progress:
-        if (!pending_.expects_progress(message.progress_token)) {
-          drop(Drop::unknown_progress);
-          return;
-        }
-        break;
+      case mcp::Method::progress: backend_progress(std::move(text), message); return;
       case mcp::Method::cancelled: {
         const auto open = backend_requests_.cancel(message.request_id);
         if (!open) {

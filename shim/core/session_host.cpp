@@ -19,6 +19,12 @@ bool changes_the_session(mcp::Method method) {
          method == mcp::Method::resources_unsubscribe;
 }
 
+/// Whether somebody who has asked for this log level is to get messages of level info.
+bool wants_info(std::string_view level) {
+  const int severity = mcp::log_severity(level);
+  return severity >= 0 && severity <= mcp::log_severity("info");
+}
+
 }  // namespace
 
 void Session::host_message(std::string text) {
@@ -114,6 +120,7 @@ void Session::host_request(std::string text, const Message& message) {
   request.accepted = now_;
   request.order = ++last_order_;
   if (reads_mcp()) request.progress_token = message.meta_progress_token;
+  request.takes_log = request.modern() && wants_info(jsonrpc::unquote(message.meta_log_level));
   request.replayable = may_replay(request, message);
   if (request.replayable && settings_.replay == Replay::safe && method == mcp::Method::tools_call)
     request.tool = jsonrpc::unquote(message.name);
@@ -142,6 +149,7 @@ void Session::host_request(std::string text, const Message& message) {
   const bool added = pending_.add(std::move(request)) == PendingTable::Added::ok;
   SHIM_CHECK(added);
   enqueue(std::move(text), id, order, 0);
+  expect_keepalive();
   supervisor_.wanted(now_);
 }
 
@@ -153,7 +161,9 @@ void Session::host_notification(std::string text, const Message& message) {
       legacy_.host_initialized();
       if (legacy_.is_established()) {
         // On any other link the resuming of the session sends it.
-        if (supervisor_.ready()) enqueue(std::move(text), {}, ++last_order_, epoch());
+        if (!supervisor_.ready()) return;
+        enqueue(std::move(text), {}, ++last_order_, epoch());
+        request_heartbeats();
         return;
       }
       break;
@@ -236,12 +246,6 @@ bool Session::may_replay(const Request& request, const Message& message) const {
   return mcp::is_read_only(request.method);
 }
 
-/// Requests that are never given up: a host that is refused `initialize` marks the server as
-/// failed, and one whose subscription fails or ends does not subscribe again.
-bool Session::waits_for_ever(const Request& request) const {
-  return request.method == mcp::Method::initialize || request.is_subscription();
-}
-
 void Session::enqueue(std::string text, std::string_view request_id, std::uint64_t order,
                       Epoch only_for) {
   Outbox::Item item{
@@ -251,7 +255,7 @@ void Session::enqueue(std::string text, std::string_view request_id, std::uint64
     return;
   }
   const bool is_limited = settings_.queue_timeout > Duration::zero() && !supervisor_.ready() &&
-                          (request_id.empty() || !waits_for_ever(*pending_.find(request_id)));
+                          (request_id.empty() || !pending_.find(request_id)->waits_for_ever());
   if (is_limited) item.deadline = now_ + settings_.queue_timeout;
   outbox_.push(order, std::move(item));
 }
@@ -267,21 +271,34 @@ void Session::send(Outbox::Item item) {
     Request* const request = pending_.find(item.request_id);
     SHIM_CHECK(request != nullptr);
     const bool keep =
-        waits_for_ever(*request) ||
+        request->waits_for_ever() ||
         ((changes_the_session(request->method) || (request->replayable && !request->replayed)) &&
          pending_.kept_bytes() + item.text.size() <= settings_.queue_bytes);
-    pending_.sent(*request, epoch(), keep ? item.text : std::string());
+    pending_.sent(*request, epoch(), keep ? item.text : std::string(), now_);
+    if (request->method == mcp::Method::set_level)
+      item.text = with_heartbeats(std::move(item.text));
   }
   write_link(std::move(item.text));
 }
 
+/// What the host asks of the log is ours to keep; heartbeats come at level debug.
+std::string Session::with_heartbeats(std::string set_level) {
+  Message message;
+  if (!settings_.request_heartbeats || heartbeats_asked_in_ != epoch() ||
+      reader_.read(set_level, message) != jsonrpc::Read::message || message.level.empty())
+    return set_level;
+  return jsonrpc::splice(set_level, message.level, R"("debug")");
+}
+
 void Session::write_host(std::string line) {
+  host_told_at_ = now_;
   host_unwritten_ += line.size() + 1;
   out_->emplace_back(action::WriteHost{std::move(line)});
 }
 
 void Session::settle(const Request& request, Reason reason, std::string_view said) {
-  if (request.sent_before && reason != Reason::bad_backend_message) {
+  if (request.sent_before && reason != Reason::bad_backend_message &&
+      reason != Reason::request_timeout) {
     // Whatever keeps it from being sent again: it may have been carried out the first time.
     reason = Reason::outcome_unknown;
     said =

@@ -75,11 +75,21 @@ void Session::resume_answered(const Message& answer) {
   }
   remember(legacy_.requested_version(), "initialize", answer.result);
   if (legacy_.is_initialized()) write_link(jsonrpc::notification("notifications/initialized"));
+  request_heartbeats();
   for (const LegacySession::Step& step : legacy_.steps()) {
+    if (step.method == "logging/setLevel" && heartbeats_asked_in_ == epoch()) continue;
     send_own(step.method, step.params, {.purpose = OwnRequest::Purpose::restore});
   }
   if (legacy_.is_initialized()) compare_lists(*facts);
   complete_resume();
+}
+
+/// Contract 7: `--request-heartbeats` asks the backend to log everything, once per link and after
+/// `notifications/initialized`.
+void Session::request_heartbeats() {
+  if (!settings_.request_heartbeats || !legacy_.is_initialized() || !legacy_.has_logging()) return;
+  if (std::exchange(heartbeats_asked_in_, epoch()) == epoch()) return;
+  send_own("logging/setLevel", R"({"level":"debug"})", {.purpose = OwnRequest::Purpose::restore});
 }
 
 void Session::complete_resume() {
@@ -87,6 +97,7 @@ void Session::complete_resume() {
   offline_.clear();
   queued_roots_change_.reset();
   supervisor_.resumed(now_, *out_);
+  liveness_.start(now_);
   flush();
 }
 

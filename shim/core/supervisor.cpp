@@ -1,6 +1,7 @@
 #include "shim/core/supervisor.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "common/check.hpp"
 #include "common/units.hpp"
@@ -29,15 +30,27 @@ void Supervisor::start(TimePoint now) {
   timers_.arm(Timer::reconnect, now);
 }
 
+void Supervisor::begin_round(TimePoint now) {
+  const bool first_is_away = first_failed_at_ && now - *first_failed_at_ < first_endpoint_rest;
+  endpoint_ = first_is_away ? served_by_ : 0;
+  untried_ = settings_.endpoints.size();
+  all_need_a_person_ = true;
+}
+
 void Supervisor::attempt(TimePoint now, Actions& out) {
   move(Phase::connecting);
   ++epoch_;
+  if (untried_ == 0) {
+    begin_round(now);
+  } else {
+    endpoint_ = (endpoint_ + 1) % settings_.endpoints.size();
+  }
+  --untried_;
   attempt_started_ = step_started_ = now;
   not_before_.reset();
   timers_.arm(Timer::attempt, now + settings_.connect_timeout);
   out.emplace_back(action::OpenLink{epoch_, endpoint_});
-  out.emplace_back(action::Log{LogLevel::debug,
-                               "link " + std::to_string(epoch_) + " connecting: " + endpoint()});
+  log(LogLevel::debug, "link " + std::to_string(epoch_) + " connecting: " + endpoint(), out);
 }
 
 void Supervisor::opened(TimePoint now, Actions& out) {
@@ -45,20 +58,23 @@ void Supervisor::opened(TimePoint now, Actions& out) {
   step_started_ = now;
   timers_.arm(Timer::attempt, now + settings_.validate_timeout);
   out.emplace_back(action::PingLink{epoch_});
-  out.emplace_back(action::Log{LogLevel::debug, "link " + std::to_string(epoch_) + " validating"});
+  log(LogLevel::debug, "link " + std::to_string(epoch_) + " validating", out);
 }
 
 void Supervisor::validated(TimePoint now, Actions& out) {
   move(Phase::resuming);
   const Duration round_trip = now - step_started_;
+  ping_round_trip_ = round_trip;
   timers_.arm(Timer::attempt, now + settings_.resume_timeout);
-  out.emplace_back(action::Log{LogLevel::debug, "link " + std::to_string(epoch_) +
-                                                    " resuming: ping answered after " +
-                                                    describe_duration(round_trip)});
+  log(LogLevel::debug,
+      "link " + std::to_string(epoch_) + " resuming: ping answered after " +
+          describe_duration(round_trip),
+      out);
 }
 
 void Supervisor::resumed(TimePoint now, Actions& out) {
   move(Phase::ready);
+  is_up_ = false;
   timers_.disarm(Timer::attempt);
   timers_.arm(Timer::min_uptime, now + settings_.min_uptime);
   std::string text = "link " + std::to_string(epoch_) + " ready: " + endpoint();
@@ -68,7 +84,11 @@ void Supervisor::resumed(TimePoint now, Actions& out) {
   }
   outage_attempts_ = 0;
   down_since_.reset();
-  out.emplace_back(action::Log{LogLevel::info, std::move(text)});
+  ready_since_ = now;
+  served_by_ = endpoint_;
+  untried_ = 0;
+  if (endpoint_ == 0) first_failed_at_.reset();
+  log(LogLevel::info, std::move(text), out);
 }
 
 void Supervisor::lost(TimePoint now, const Loss& loss, Actions& out) {
@@ -84,15 +104,24 @@ void Supervisor::lost(TimePoint now, const Loss& loss, Actions& out) {
   last_error_ = std::string(name(loss.cause));
   if (!loss.detail.empty()) last_error_ += ": " + loss.detail;
 
-  Duration delay =
-      needs_a_person(loss) ? backoff_.failed_for_good(random_) : backoff_.failed(random_);
-  if (loss.retry_after) {
-    not_before_ = now + *loss.retry_after;
-    delay = std::max(delay, *loss.retry_after);
-  }
+  if (!was_ready && endpoint_ == 0) first_failed_at_ = now;
+  Duration delay = delay_after(now, loss);
   timers_.arm(Timer::reconnect, now + delay);
+  if (std::exchange(is_up_, false)) wanted(now);
+  delay = *timers_.get(Timer::reconnect) - now;
   out.emplace_back(action::CloseLink{epoch_, false});
   log_failure(loss, was_ready, delay, out);
+}
+
+Duration Supervisor::delay_after(TimePoint now, const Loss& loss) {
+  all_need_a_person_ = all_need_a_person_ && needs_a_person(loss);
+  if (untried_ > 0) return Duration::zero();
+  const Duration delay =
+      all_need_a_person_ ? backoff_.failed_for_good(random_) : backoff_.failed(random_);
+  all_need_a_person_ = true;
+  if (!loss.retry_after) return delay;
+  not_before_ = now + *loss.retry_after;
+  return std::max(delay, *loss.retry_after);
 }
 
 void Supervisor::log_failure(const Loss& loss, bool was_ready, Duration delay, Actions& out) {
@@ -102,20 +131,27 @@ void Supervisor::log_failure(const Loss& loss, bool was_ready, Duration delay, A
   } else {
     text += " failed (attempt " + std::to_string(outage_attempts_) + "): " + endpoint() + ": ";
   }
-  text += last_error_ + "; next attempt in " + describe_duration(delay);
+  text += last_error_;
+  text += delay == Duration::zero() ? "; trying the next URL"
+                                    : "; next attempt in " + describe_duration(delay);
   if (needs_a_person(loss)) text += "; this needs a person to mend it";
   const bool show = was_ready || is_logged(outage_attempts_);
-  out.emplace_back(action::Log{show ? LogLevel::warn : LogLevel::debug, std::move(text)});
+  log(show ? LogLevel::warn : LogLevel::debug, std::move(text), out, name(loss.cause));
 }
 
 void Supervisor::wanted(TimePoint now) { schedule(now, not_before_.value_or(now)); }
 
 void Supervisor::demanded(TimePoint now) { schedule(now, now); }
 
-void Supervisor::schedule(TimePoint now, TimePoint earliest) {
+void Supervisor::backend_is_up(TimePoint now) {
+  is_up_ = phase_ != Phase::waiting && phase_ != Phase::ready;
+  schedule(now, not_before_.value_or(now), sign_of_life_spacing);
+}
+
+void Supervisor::schedule(TimePoint now, TimePoint earliest, Duration spacing) {
   if (phase_ != Phase::waiting) return;
   TimePoint at = std::max(now, earliest);
-  if (attempt_started_) at = std::max(at, *attempt_started_ + attempt_spacing);
+  if (attempt_started_) at = std::max(at, *attempt_started_ + spacing);
   if (at < *timers_.get(Timer::reconnect)) timers_.arm(Timer::reconnect, at);
 }
 

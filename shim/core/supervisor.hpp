@@ -14,10 +14,19 @@ namespace shim {
 
 /// Decides when to connect, to which endpoint, and how long each step of an attempt may take
 /// (contract 4.1 to 4.3). Owns the phase, the epoch and the backoff; knows nothing of messages.
+///
+/// Several endpoints are tried in a round, one at once after the other; only a round in which all
+/// have failed is a failure for the backoff. A round starts with the first endpoint, or, while that
+/// is known to be away, with the one that served last.
 class Supervisor {
  public:
+  /// How long the first endpoint, once it has failed, is not the first to be tried again after the
+  /// loss of another one.
+  static constexpr Duration first_endpoint_rest = std::chrono::seconds(60);
   /// No attempt starts sooner than this after the one before, whoever asks for it.
   static constexpr Duration attempt_spacing = std::chrono::seconds(1);
+  /// The same for a sign of life of the backend, which cannot come in swarms from many hosts.
+  static constexpr Duration sign_of_life_spacing = std::chrono::milliseconds(100);
 
   Supervisor(const Settings& settings, TimerTable& timers, Prng& random, Epoch last_epoch)
       : settings_(settings),
@@ -40,6 +49,10 @@ class Supervisor {
 
   /// Like wanted(), for a person's wish: no Retry-After stands in its way.
   void demanded(TimePoint now);
+
+  /// The backend has shown a sign of life elsewhere: attempts at once, or as soon as the attempt
+  /// that is under way has failed. Only a Retry-After is heeded.
+  void backend_is_up(TimePoint now);
 
   /// Starts the attempt if it is due, and lets a link prove itself.
   void on_deadline(TimePoint now, Actions& out);
@@ -65,6 +78,11 @@ class Supervisor {
   [[nodiscard]] unsigned failed_attempts() const { return outage_attempts_; }
   /// How long there has been no ready link; zero while there is one.
   [[nodiscard]] Duration down_for(TimePoint now) const;
+  /// The endpoint of the present or latest attempt, as logs call it.
+  [[nodiscard]] const std::string& endpoint() const { return settings_.endpoints[endpoint_]; }
+  /// When the latest ready link became so.
+  [[nodiscard]] TimePoint ready_since() const { return ready_since_; }
+  [[nodiscard]] Duration ping_round_trip() const { return ping_round_trip_; }
   /// Cause and detail of the last loss; empty before the first.
   [[nodiscard]] const std::string& last_error() const { return last_error_; }
 
@@ -73,10 +91,14 @@ class Supervisor {
 
  private:
   void move(Phase to);
+  void begin_round(TimePoint now);
   void attempt(TimePoint now, Actions& out);
-  void schedule(TimePoint now, TimePoint earliest);
+  [[nodiscard]] Duration delay_after(TimePoint now, const Loss& loss);
+  void schedule(TimePoint now, TimePoint earliest, Duration spacing = attempt_spacing);
   void log_failure(const Loss& loss, bool was_ready, Duration delay, Actions& out);
-  [[nodiscard]] const std::string& endpoint() const { return settings_.endpoints[endpoint_]; }
+  void log(LogLevel level, std::string text, Actions& out, std::string_view cause = {}) const {
+    out.emplace_back(action::Log{level, std::move(text), epoch_, phase_, cause});
+  }
 
   const Settings& settings_;
   TimerTable& timers_;
@@ -84,11 +106,18 @@ class Supervisor {
   Backoff backoff_;
   Phase phase_ = Phase::waiting;
   Epoch epoch_;
-  std::size_t endpoint_ = 0;
+  std::size_t endpoint_ = 0;                  ///< of the present or latest attempt
+  std::size_t untried_ = 0;                   ///< endpoints that this round has left
+  std::size_t served_by_ = 0;                 ///< the endpoint of the latest ready link
+  bool all_need_a_person_ = true;             ///< every failure of this round
+  std::optional<TimePoint> first_failed_at_;  ///< the first endpoint, and not ready since
   std::optional<TimePoint> attempt_started_;
   std::optional<TimePoint> not_before_;  ///< what a Retry-After asked for
   std::optional<TimePoint> down_since_;
   TimePoint step_started_;
+  TimePoint ready_since_;
+  Duration ping_round_trip_{};  ///< of the latest link's first ping
+  bool is_up_ = false;          ///< a sign of life came while an attempt was under way
   unsigned outage_attempts_ = 0;
   std::string last_error_;
 };

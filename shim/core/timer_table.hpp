@@ -13,6 +13,10 @@ enum class Timer : std::uint8_t {
   reconnect,   ///< start the next attempt
   attempt,     ///< the present attempt must have got further by now
   min_uptime,  ///< the link has proved itself
+  silence,     ///< nothing was heard of the backend for a while
+  heartbeat,   ///< its heartbeats are missing
+  health,      ///< its health file turns stale
+  keepalive,   ///< the host has heard nothing for a while
   drain,       ///< what is pending after the end of input is given up
 };
 
@@ -45,7 +49,7 @@ class TimerTable {
   [[nodiscard]] std::optional<TimePoint>& slot(Timer timer) {
     return slots_[static_cast<std::size_t>(timer)];
   }
-  std::array<std::optional<TimePoint>, 4> slots_;
+  std::array<std::optional<TimePoint>, 8> slots_;
 };
 
 }  // namespace shim

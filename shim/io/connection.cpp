@@ -12,6 +12,8 @@
 #include <ctime>
 
 #include "common/text.hpp"
+#include "common/units.hpp"
+#include "shim/io/tcp.hpp"
 
 namespace shim {
 namespace {
@@ -33,8 +35,12 @@ std::optional<Duration> parse_retry_after(const char* text) {
 
 }  // namespace
 
-Connection::Connection(Epoch epoch, std::size_t message_bytes_max, Services services)
-    : epoch_(epoch), message_bytes_max_(message_bytes_max), services_(std::move(services)) {}
+Connection::Connection(Epoch epoch, std::size_t message_bytes_max, Duration ack_timeout,
+                       Services services)
+    : epoch_(epoch),
+      message_bytes_max_(message_bytes_max),
+      ack_timeout_(ack_timeout),
+      services_(std::move(services)) {}
 
 Connection::~Connection() {
   unwatch_tcp();
@@ -98,6 +104,44 @@ void Connection::note_tcp_result() {
   }
 }
 
+/// libwebsockets hangs up without a word when the kernel gives a connection up. Here too ours comes
+/// first; what had arrived before is still read.
+void Connection::watch_for_error() {
+  tcp_fd_ = lws_get_socket_fd(wsi_);
+  set_tcp_user_timeout(tcp_fd_, ack_timeout_);
+  services_.loop.watch(tcp_fd_, 0, [this](std::uint32_t) {
+    int error = 0;
+    socklen_t length = sizeof error;
+    const bool known = ::getsockopt(tcp_fd_, SOL_SOCKET, SO_ERROR, &error, &length) == 0;
+    unwatch_tcp();
+    if (known && error != 0) note_socket_error(error);
+  });
+}
+
+void Connection::note_socket_error(int error) {
+  if (loss_known_) return;
+  loss_known_ = true;
+  // The kernel reports what it was told of the path last, if it was told anything.
+  if (error == ETIMEDOUT || error == EHOSTUNREACH || error == ENETUNREACH) {
+    loss_ = {.cause = Cause::path_dead,
+             .detail = std::string("nothing is acknowledged any more: ") + std::strerror(error)};
+  } else {
+    loss_ = {.cause = Cause::reset, .detail = std::strerror(error)};
+  }
+}
+
+std::uint64_t Connection::bytes_received() const {
+  const auto counted = tcp_received_bytes(lws_get_socket_fd(wsi_));
+  return counted.value_or(bytes_delivered_);
+}
+
+bool Connection::check() {
+  if (wsi_ == nullptr || !open_) return false;
+  set_tcp_user_timeout(lws_get_socket_fd(wsi_), ack_timeout_);
+  const std::uint64_t received = bytes_received();
+  return std::exchange(bytes_at_check_, received) != received;
+}
+
 void Connection::close(bool politely) {
   silent_ = true;
   unwatch_tcp();
@@ -117,6 +161,7 @@ void Connection::close(bool politely) {
 }
 
 void Connection::ping() {
+  static_cast<void>(check());
   ping_wanted_ = true;
   flush();
 }
@@ -186,13 +231,13 @@ bool Connection::send(std::size_t bytes) {
     return true;
   // libwebsockets notices a dead socket by itself only when it has something to do with it.
   lws_set_timeout(wsi_, NO_PENDING_TIMEOUT, LWS_TO_KILL_ASYNC);
-  if (!loss_known_) loss_ = {.cause = Cause::reset, .detail = std::strerror(errno)};
-  loss_known_ = true;
+  note_socket_error(errno);
   report_lost();
   return false;
 }
 
 void Connection::receive(const char* bytes, std::size_t length) {
+  bytes_delivered_ += length;
   if (lws_is_first_fragment(wsi_) != 0) {
     message_.clear();
     skipping_ = false;
@@ -231,10 +276,12 @@ int Connection::on_connection(lws* wsi, int reason, void* in, std::size_t length
       open_ = true;
       wsi_ = wsi;
       unwatch_tcp();
+      watch_for_error();
       if (!silent_) services_.sink(event::LinkOpened{epoch_});
       return 0;
     case LWS_CALLBACK_CLIENT_RECEIVE: receive(static_cast<const char*>(in), length); return 0;
     case LWS_CALLBACK_CLIENT_RECEIVE_PONG:
+      bytes_delivered_ += length;
       if (!silent_ &&
           std::string_view(static_cast<const char*>(in), length) == ping_payload(epoch_))
         services_.sink(event::LinkPong{epoch_});

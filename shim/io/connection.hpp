@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "common/id_scanner.hpp"
+#include "common/time.hpp"
 #include "common/url.hpp"
 #include "shim/core/event.hpp"
 #include "shim/io/loop.hpp"
@@ -31,13 +32,15 @@ class Connection final : public ConnectionHandler {
     Loop& loop;
     MaskSource& masks;
     std::vector<unsigned char>& send_buffer;  ///< of Loop::send_bytes_max and frame headers
-    std::function<void(Event)> sink;
+    EventSink sink;
     /// The connection is lost or was never made. `before_tcp`: another address may do better.
     /// Called once, perhaps from inside start(); not after close().
     std::function<void(Loss, bool before_tcp)> lost;
   };
 
-  Connection(Epoch epoch, std::size_t message_bytes_max, Services services);
+  /// `ack_timeout`: how long the other side may leave unacknowledged what was sent before the path
+  /// counts as dead; zero: as long as the system lets it.
+  Connection(Epoch epoch, std::size_t message_bytes_max, Duration ack_timeout, Services services);
   ~Connection();
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
@@ -49,6 +52,8 @@ class Connection final : public ConnectionHandler {
   void close(bool politely);
 
   void ping();
+  /// Whether a byte has come since the last ping() or check().
+  [[nodiscard]] bool check();
   void write(std::string text);
   void pause(bool paused);
 
@@ -71,7 +76,10 @@ class Connection final : public ConnectionHandler {
   [[nodiscard]] bool send(std::size_t bytes);
   void receive(const char* bytes, std::size_t length);
   void note_tcp_result();
+  void watch_for_error();
   void unwatch_tcp();
+  void note_socket_error(int error);
+  [[nodiscard]] std::uint64_t bytes_received() const;
   [[nodiscard]] int add_headers(void* in, std::size_t length);
   void note_upgrade_failure(std::string_view said);
   void note_certificate(void* verification);
@@ -80,10 +88,11 @@ class Connection final : public ConnectionHandler {
 
   Epoch epoch_;
   std::size_t message_bytes_max_;
+  Duration ack_timeout_;
   Services services_;
   lws* wsi_ = nullptr;
   const std::vector<std::pair<std::string, std::string>>* headers_ = nullptr;
-  int tcp_fd_ = -1;  ///< watched until TCP has connected or failed
+  int tcp_fd_ = -1;  ///< watched until TCP has connected or failed, and for errors once open
 
   bool starting_ = false;
   bool tls_ = false;
@@ -93,6 +102,9 @@ class Connection final : public ConnectionHandler {
   bool silent_ = false;  ///< lost was reported, or close() was called
   Loss loss_;
   bool loss_known_ = false;
+
+  std::uint64_t bytes_delivered_ = 0;  ///< of messages and pongs
+  std::uint64_t bytes_at_check_ = 0;
 
   std::string message_;    ///< the incoming message so far
   bool skipping_ = false;  ///< it has grown too long

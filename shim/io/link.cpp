@@ -20,7 +20,7 @@ constexpr Duration address_time_min = std::chrono::milliseconds(250);
 
 }  // namespace
 
-Link::Link(Loop& loop, Options options, std::function<void(Event)> sink)
+Link::Link(Loop& loop, Options options, EventSink sink)
     : loop_(loop),
       options_(std::move(options)),
       sink_(std::move(sink)),
@@ -78,7 +78,7 @@ void Link::try_next_address() {
                                          address_time_min));
   }
   connections_.push_back(std::make_unique<Connection>(
-      epoch_, options_.message_bytes_max,
+      epoch_, options_.message_bytes_max, options_.ack_timeout,
       Connection::Services{
           .loop = loop_,
           .masks = masks_,
@@ -131,6 +131,11 @@ void Link::close(Epoch epoch, bool politely) {
 
 void Link::ping(Epoch epoch) {
   if (is_current(epoch) && connection_ != nullptr) connection_->ping();
+}
+
+void Link::check(Epoch epoch) {
+  if (is_current(epoch) && connection_ != nullptr)
+    sink_(event::LinkChecked{epoch, connection_->check()});
 }
 
 void Link::write(Epoch epoch, std::string text) {

@@ -30,9 +30,10 @@ class Link {
     std::string subprotocol;                                   ///< empty: offer none
     std::size_t message_bytes_max = 0;
     Duration connect_timeout{};
+    Duration ack_timeout{};  ///< see Connection; zero: the system's
   };
 
-  Link(Loop& loop, Options options, std::function<void(Event)> sink);
+  Link(Loop& loop, Options options, EventSink sink);
   ~Link();
   Link(const Link&) = delete;
   Link& operator=(const Link&) = delete;
@@ -41,6 +42,7 @@ class Link {
   void open(Epoch epoch, std::size_t endpoint, TimePoint now);
   void close(Epoch epoch, bool politely);
   void ping(Epoch epoch);
+  void check(Epoch epoch);
   void write(Epoch epoch, std::string text);  ///< sent by flush()
   void pause(Epoch epoch, bool paused);
 
@@ -57,7 +59,7 @@ class Link {
 
   Loop& loop_;
   Options options_;
-  std::function<void(Event)> sink_;
+  EventSink sink_;
   Resolver resolver_;
   MaskSource masks_;
   std::vector<unsigned char> send_buffer_;

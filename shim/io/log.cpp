@@ -12,6 +12,7 @@
 #include <string_view>
 #include <utility>
 
+#include "common/jsonrpc.hpp"
 #include "shim/io/descriptor.hpp"
 
 namespace shim {
@@ -52,29 +53,46 @@ spdlog::level::level_enum to_spdlog(LogLevel level) {
   return spdlog::level::off;
 }
 
-/// Padded to one width, so that messages line up.
-std::string_view label(LogLevel level) {
+std::string_view name(LogLevel level) {
   switch (level) {
-    case LogLevel::trace: return "trace ";
-    case LogLevel::debug: return "debug ";
-    case LogLevel::info: return "info  ";
-    case LogLevel::warn: return "warn  ";
-    case LogLevel::error: return "error ";
+    case LogLevel::trace: return "trace";
+    case LogLevel::debug: return "debug";
+    case LogLevel::info: return "info";
+    case LogLevel::warn: return "warn";
+    case LogLevel::error: return "error";
   }
   return "";
 }
 
-std::shared_ptr<spdlog::sinks::sink> make_sink(const std::string& file) {
+/// The line as text, its level padded to one width so that messages line up.
+std::string as_text(const action::Log& line) {
+  std::string out(name(line.level));
+  out.resize(6, ' ');
+  return out + line.text;
+}
+
+/// What follows the time in the object.
+std::string as_json(const action::Log& line) {
+  std::string out = R"("level":")" + std::string(name(line.level)) + R"(","message":)" +
+                    jsonrpc::quote(line.text) + R"(,"link":)" + std::to_string(line.epoch) +
+                    R"(,"phase":")" + std::string(name(line.phase)) + '"';
+  if (!line.cause.empty()) out += R"(,"cause":")" + std::string(line.cause) + '"';
+  return out + "}";
+}
+
+std::shared_ptr<spdlog::sinks::sink> make_sink(const Log::Options& options) {
   std::shared_ptr<spdlog::sinks::sink> sink;
-  if (file.empty()) {
+  if (options.file.empty()) {
     sink = std::make_shared<StderrSink>();
   } else {
     // spdlog counts the rotated files, not the one in use.
-    sink = std::make_shared<spdlog::sinks::rotating_file_sink_st>(file, Log::file_bytes_max,
+    sink = std::make_shared<spdlog::sinks::rotating_file_sink_st>(options.file, Log::file_bytes_max,
                                                                   Log::files_max - 1);
   }
-  sink->set_formatter(std::make_unique<spdlog::pattern_formatter>("%Y-%m-%dT%H:%M:%S.%eZ %v",
-                                                                  spdlog::pattern_time_type::utc));
+  sink->set_formatter(std::make_unique<spdlog::pattern_formatter>(
+      options.format == Log::Format::json ? R"({"time":"%Y-%m-%dT%H:%M:%S.%eZ",%v)"
+                                          : "%Y-%m-%dT%H:%M:%S.%eZ %v",
+      spdlog::pattern_time_type::utc));
   return sink;
 }
 
@@ -82,7 +100,7 @@ std::shared_ptr<spdlog::sinks::sink> make_sink(const std::string& file) {
 
 Log::Log(const Options& options) : options_(options) {
   try {
-    logger_ = std::make_unique<spdlog::logger>("mcp-ws-shim", make_sink(options_.file));
+    logger_ = std::make_unique<spdlog::logger>("mcp-ws-shim", make_sink(options_));
   } catch (const spdlog::spdlog_ex&) {
     throw std::runtime_error("--log-file: cannot open " + options_.file + " for writing");
   }
@@ -93,15 +111,16 @@ Log::Log(const Options& options) : options_(options) {
 
 Log::~Log() = default;
 
-void Log::write(LogLevel level, const std::string& text) {
-  if (!logger_->should_log(to_spdlog(level))) return;
-  logger_->log(to_spdlog(level), std::string(label(level)) + text);
+void Log::write(const action::Log& line) {
+  const auto level = to_spdlog(line.level);
+  if (!logger_->should_log(level)) return;
+  logger_->log(level, options_.format == Format::json ? as_json(line) : as_text(line));
 }
 
 void Log::reopen() {
   if (options_.file.empty()) return;
   try {
-    logger_->sinks().assign(1, make_sink(options_.file));
+    logger_->sinks().assign(1, make_sink(options_));
   } catch (const spdlog::spdlog_ex&) {
     write(LogLevel::warn, "the log file could not be opened anew; going on with the old one");
   }

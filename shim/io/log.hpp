@@ -1,8 +1,10 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "shim/core/action.hpp"
 
@@ -19,9 +21,14 @@ class Log {
   static constexpr std::size_t file_bytes_max = std::size_t{10} << 20U;
   static constexpr std::size_t files_max = 5;
 
+  enum class Format : std::uint8_t {
+    text,  ///< time, level, message
+    json,  ///< one object per line: time, level, message, link, phase, and cause where there is one
+  };
   struct Options {
     LogLevel level = LogLevel::info;
     bool off = false;
+    Format format = Format::text;
     std::string file;  ///< empty: stderr
   };
 
@@ -31,8 +38,9 @@ class Log {
   Log(const Log&) = delete;
   Log& operator=(const Log&) = delete;
 
-  /// `text` must be printable: foreign bytes go through printable() first.
-  void write(LogLevel level, const std::string& text);
+  /// The text must be printable: foreign bytes go through printable() first.
+  void write(const action::Log& line);
+  void write(LogLevel level, std::string text) { write({level, std::move(text)}); }
 
   /// Opens the file anew, for log rotation by others. If that fails the old one stays in use.
   void reopen();

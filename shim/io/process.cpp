@@ -44,7 +44,7 @@ void drain(int fd) {
 
 }  // namespace
 
-Signals::Signals(Loop& loop, std::function<void(Event)> sink)
+Signals::Signals(Loop& loop, EventSink sink)
     : loop_(loop), sink_(std::move(sink)), wake_(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {
   wake_fd = wake_.get();
   loop_.watch(wake_.get(), EPOLLIN, [this](std::uint32_t) { on_wake(); });
@@ -70,7 +70,7 @@ void Signals::on_wake() {
   }
 }
 
-ParentWatch::ParentWatch(Loop& loop, std::function<void(Event)> sink) : loop_(loop) {
+ParentWatch::ParentWatch(Loop& loop, EventSink sink) : loop_(loop) {
   const pid_t parent = ::getppid();
   // 0: the parent is outside our pid namespace. 1: init started us, or the parent is dead already;
   // either way there is nobody to watch.

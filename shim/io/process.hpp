@@ -13,7 +13,7 @@ namespace shim {
 /// one object at a time.
 class Signals {
  public:
-  Signals(Loop& loop, std::function<void(Event)> sink);
+  Signals(Loop& loop, EventSink sink);
   ~Signals();
   Signals(const Signals&) = delete;
   Signals& operator=(const Signals&) = delete;
@@ -22,7 +22,7 @@ class Signals {
   void on_wake();
 
   Loop& loop_;
-  std::function<void(Event)> sink_;
+  EventSink sink_;
   Descriptor wake_;
 };
 
@@ -30,7 +30,7 @@ class Signals {
 /// (Linux 5.3); where there is none, asks for the parent's pid once a second.
 class ParentWatch {
  public:
-  ParentWatch(Loop& loop, std::function<void(Event)> sink);
+  ParentWatch(Loop& loop, EventSink sink);
   ~ParentWatch();
   ParentWatch(const ParentWatch&) = delete;
   ParentWatch& operator=(const ParentWatch&) = delete;

@@ -12,8 +12,6 @@
 
 namespace shim {
 
-using EventSink = std::function<void(Event)>;
-
 /// stdin as a source of HostLine, HostLineTooLong and, once, HostClosed.
 class HostInput {
  public:
@@ -46,6 +44,9 @@ class HostOutput {
 
   /// Takes one line without its newline. Nothing is written before flush().
   void write(std::string line);
+
+  /// Takes one space, which becomes part of the next line.
+  void write_space() { segments_.emplace_back(" "); }
 
   /// Writes what the host takes at once; the loop does the rest as the host reads on.
   void flush();

@@ -246,9 +246,7 @@ void Backend::send_faulty(Epoch connection, const std::string& answer) {
 /// A valid answer, perhaps spelled in an unusual way.
 void Backend::send_dressed(Epoch connection, std::string answer) {
   const BackendFaults& faults = world_.plan().backend;
-  // Not in what is compared or cached: the core cannot read it there (found_test.cpp).
-  const bool is_call = answer.find("\"content\":") != std::string::npos;
-  if (is_call && world_.chance(faults.half_emoji) && answer.ends_with("}}")) {
+  if (world_.chance(faults.half_emoji) && answer.ends_with("}}")) {
     answer.insert(answer.size() - 2, R"(,"cut":"\ud83d")");
   }
   if (world_.chance(faults.pretty)) {

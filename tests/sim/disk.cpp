@@ -11,7 +11,12 @@ void Disk::load(const std::string& version) {
   const auto file = files_.find(version);
   std::string text = file == files_.end() ? std::string() : file->second;
   if (world_.chance(faults.corrupt)) {
-    text = world_.random().chance(0.5) ? text.substr(0, text.size() / 2) : "{\"format\":0}";
+    switch (world_.random().between(std::uint64_t{0}, 3)) {
+      case 0: text.resize(text.size() / 2); break;
+      case 1: text = "{\"format\":0}"; break;
+      case 2: text = old_cache_file("2024-11-05"); break;  // under the wrong name
+      default: text.clear();
+    }
   }
   const Duration most = world_.is_calm() ? Duration(1ms) : faults.delay_max;
   world_.after(world_.random().between(Duration(0), most), [this, version, text] {

@@ -39,6 +39,8 @@ std::string show(const shim::Event& event) {
           [](const event::HostWritten& e) { return "HostWritten " + std::to_string(e.bytes); },
           [](const event::StopRequested& e) { return "StopRequested " + e.why; },
           [](const event::ReconnectRequested&) { return std::string("ReconnectRequested"); },
+          [](const event::MachineResumed&) { return std::string("MachineResumed"); },
+          [](const event::HealthSeen& e) { return "HealthSeen " + e.look.text; },
           [](const event::LinkOpened& e) { return "LinkOpened " + with_epoch(e.epoch); },
           [](const event::LinkPong& e) { return "LinkPong " + with_epoch(e.epoch); },
           [](const event::LinkMessage& e) { return "LinkMessage " + with_epoch(e.epoch, e.text); },
@@ -48,6 +50,9 @@ std::string show(const shim::Event& event) {
           [](const event::LinkBinary& e) { return "LinkBinary " + with_epoch(e.epoch); },
           [](const event::LinkWritten& e) {
             return "LinkWritten " + with_epoch(e.epoch, std::to_string(e.bytes));
+          },
+          [](const event::LinkChecked& e) {
+            return "LinkChecked " + with_epoch(e.epoch, e.heard ? "heard" : "silent");
           },
           [](const event::LinkLost& e) {
             return "LinkLost " + with_epoch(e.epoch, shim::name(e.loss.cause));
@@ -64,11 +69,13 @@ std::string show(const shim::Action& action) {
             return "CloseLink " + with_epoch(a.epoch, a.politely ? "politely" : "");
           },
           [](const action::PingLink& a) { return "PingLink " + with_epoch(a.epoch); },
+          [](const action::CheckLink& a) { return "CheckLink " + with_epoch(a.epoch); },
           [](const action::WriteLink& a) { return "WriteLink " + with_epoch(a.epoch, a.text); },
           [](const action::PauseLink& a) {
             return "PauseLink " + with_epoch(a.epoch, a.paused ? "on" : "off");
           },
           [](const action::WriteHost& a) { return "WriteHost " + a.line; },
+          [](const action::WriteHostSpace&) { return std::string("WriteHostSpace"); },
           [](const action::PauseHost& a) {
             return std::string("PauseHost ") + (a.paused ? "on" : "off");
           },
@@ -187,6 +194,11 @@ void World::carry_out(shim::Action& action) {
                    link_.close(a.epoch, a.politely);
                  },
                  [this](action::PingLink& a) { link_.ping(a.epoch); },
+                 [this](action::CheckLink& a) {
+                   after(Duration(0), [this, epoch = a.epoch] {
+                     tell(event::LinkChecked{epoch, false});  // what comes here comes whole
+                   });
+                 },
                  [this](action::WriteLink& a) {
                    model_.write_link(a.epoch, a.text);
                    link_.write(a.epoch, std::move(a.text));
@@ -195,6 +207,9 @@ void World::carry_out(shim::Action& action) {
                  [this](action::WriteHost& a) {
                    model_.write_host(a.line);
                    host_.heard(std::move(a.line));
+                 },
+                 [this](action::WriteHostSpace&) {
+                   after(Duration(0), [this] { tell(event::HostWritten{1}); });
                  },
                  [this](action::PauseHost& a) { host_.pause(a.paused); },
                  [this](action::LoadCache& a) { disk_.load(a.version); },

@@ -52,7 +52,7 @@ TEST_CASE(
   d.advance(lost_at + 4s - d.now);
   d.opened();
   d.pong();
-  CHECK(d.logged("link 3 ready: ws://backend:1/, after 2 attempts and 4.0 s") == 1);
+  CHECK(d.logged("link 3 ready: ws://backend:1/, after 2 attempts and 4 s") == 1);
   // The next outage counts from the beginning.
   d.logs.clear();
   d.lose({.cause = Cause::closed});

@@ -158,6 +158,11 @@ class Driver {
   /// Whether what is written counts as taken at once.
   bool host_reads = true;
   bool link_writes = true;
+  /// Whether pings on a ready link are answered at once.
+  bool pongs = true;
+  /// What CheckLink is answered with: bytes come that are no message yet.
+  bool trickles = false;
+  unsigned spaces = 0;  ///< WriteHostSpace so far
 
   // All orders so far, by kind.
   std::vector<std::string> host_log;
@@ -166,6 +171,7 @@ class Driver {
   std::vector<TimePoint> open_times;
   std::vector<action::CloseLink> closes;
   std::vector<action::PingLink> pings;
+  std::vector<action::CheckLink> checks;
   std::vector<action::PauseLink> link_pauses;
   std::vector<action::PauseHost> host_pauses;
   std::vector<action::Log> logs;
@@ -291,12 +297,16 @@ class Driver {
       std::visit([this](auto& what) { obey(what); }, order);
       if (const auto* line = std::get_if<action::WriteHost>(&order)) {
         host_bytes += line->line.size() + 1;
+      } else if (std::holds_alternative<action::WriteHostSpace>(order)) {
+        host_bytes += 1;
       } else if (const auto* text = std::get_if<action::WriteLink>(&order)) {
         if (text->epoch == link_epoch) link_bytes += text->text.size();
       }
     }
     check_turn();
     if (cache_answers) release_cache();
+    if (std::exchange(pong_open_, false)) feed(event::LinkPong{link_epoch});
+    if (std::exchange(check_open_, false)) feed(event::LinkChecked{link_epoch, trickles});
     if (host_reads && host_bytes > 0) feed(event::HostWritten{host_bytes});
     if (link_writes && link_bytes > 0) feed(event::LinkWritten{link_epoch, link_bytes});
   }
@@ -327,7 +337,15 @@ class Driver {
   void obey(action::PingLink& order) {
     REQUIRE(order.epoch == opened_epoch_);
     pings.push_back(order);
+    pong_open_ = pongs && session.phase() == Phase::ready;
   }
+  void obey(action::CheckLink& order) {
+    REQUIRE(link_exists_);
+    REQUIRE(order.epoch == opened_epoch_);
+    checks.push_back(order);
+    check_open_ = true;
+  }
+  void obey(action::WriteHostSpace&) { ++spaces; }
   void obey(action::WriteLink& order) {
     REQUIRE(link_exists_);
     REQUIRE(order.epoch == opened_epoch_);
@@ -369,6 +387,8 @@ class Driver {
   jsonrpc::Reader reader_;
   Epoch opened_epoch_ = 0;
   bool link_exists_ = false;
+  bool check_open_ = false;
+  bool pong_open_ = false;
   std::vector<std::string> host_new_;
   std::vector<std::string> link_new_;
 };

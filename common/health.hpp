@@ -1,0 +1,94 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "common/time.hpp"
+
+/// A backend's health file (contract 7): what it says, and whether it still says it.
+namespace shim {
+
+/// What one health file holds: a JSON object. Members it does not have are absent here.
+struct HealthReport {
+  static constexpr std::size_t bytes_max = 4096;
+
+  std::optional<double> t;  ///< when it was written, in seconds since 1970, by the backend's clock
+  std::string process;      ///< raw `pid` and `started_at`; empty if it has neither
+  bool busy = false;
+
+  /// nullopt if `text` is no such object: longer than bytes_max, not JSON, a member of another
+  /// type.
+  [[nodiscard]] static std::optional<HealthReport> parse(std::string_view text);
+};
+
+/// One look at the file, as the adapter took it. Plain data.
+struct HealthLook {
+  enum class Found : std::uint8_t { missing, unusable, file };
+  Found found = Found::missing;  ///< unusable: a device, a directory, too large, not readable
+  std::string text{};            ///< for Found::file
+  WallTime modified{};           ///< likewise
+  WallTime looked_at{};
+};
+
+enum class HealthState : std::uint8_t {
+  none,     ///< no file is configured
+  missing,  ///< there is no file
+  invalid,  ///< there is something, but no health report
+  stale,    ///< a report that has not changed for too long
+  fresh,
+};
+
+[[nodiscard]] constexpr std::string_view name(HealthState state) {
+  switch (state) {
+    case HealthState::none: return "none";
+    case HealthState::missing: return "missing";
+    case HealthState::invalid: return "invalid";
+    case HealthState::stale: return "stale";
+    case HealthState::fresh: return "fresh";
+  }
+  return "?";
+}
+
+/// Judges a health file by what is seen of it over time. The wall clock counts for the first report
+/// only; from then on a report is as old as its last change on the monotonic clock, so that a clock
+/// that is wrong or set, here or in the container, neither fakes nor hides a sign of life.
+class Health {
+ public:
+  /// Not `watched`: the state is `none` for ever.
+  Health(bool watched, Duration max_age) : watched_(watched), max_age_(max_age) {}
+
+  /// What one look has brought to light.
+  struct News {
+    bool sign_of_life = false;   ///< the report has changed since the look before
+    bool turned_fresh = false;   ///< it was not fresh until now
+    bool other_process = false;  ///< another process writes it
+  };
+  News look(TimePoint now, const HealthLook& look);
+
+  [[nodiscard]] HealthState state(TimePoint now) const;
+  [[nodiscard]] bool is_fresh(TimePoint now) const { return state(now) == HealthState::fresh; }
+  /// Whether a fresh report says that the backend is busy.
+  [[nodiscard]] bool is_busy(TimePoint now) const { return is_fresh(now) && report_.busy; }
+  /// Whether the file has come to name another process since `then`.
+  [[nodiscard]] bool replaced_since(TimePoint then) const {
+    return replaced_at_ && *replaced_at_ > then;
+  }
+  /// When a fresh report turns stale if it does not change; nullopt if it is not fresh at `now`.
+  [[nodiscard]] std::optional<TimePoint> stale_at(TimePoint now) const;
+
+ private:
+  bool watched_;
+  Duration max_age_;
+  HealthLook::Found found_ = HealthLook::Found::missing;
+  bool valid_ = false;
+  HealthReport report_;
+  std::optional<double> stamp_;          ///< `t` or time of modification of the last valid report
+  std::optional<TimePoint> changed_at_;  ///< absent: it was old when first seen
+  std::string process_;                  ///< that wrote the last fresh report
+  std::optional<TimePoint> replaced_at_;
+};
+
+}  // namespace shim

@@ -1,0 +1,144 @@
+#include "shim/core/liveness.hpp"
+
+#include <algorithm>
+
+#include "common/units.hpp"
+
+namespace shim {
+
+void Liveness::start(TimePoint now) {
+  heartbeat_at_.reset();
+  doubted_ = wedged_ = false;
+  listen(now);
+}
+
+void Liveness::stop() {
+  state_ = State::off;
+  timers_.disarm(Timer::silence);
+  timers_.disarm(Timer::heartbeat);
+}
+
+void Liveness::listen(TimePoint now) {
+  heard_at_ = now;
+  state_ = State::listening;
+  if (settings_.ping_interval > Duration::zero())
+    timers_.arm(Timer::silence, now + settings_.ping_interval);
+}
+
+void Liveness::heard(TimePoint now) {
+  if (state_ == State::off) return;
+  if (state_ == State::listening) {
+    heard_at_ = now;  // the timer finds out when it fires: this is on every message's way
+  } else {
+    listen(now);
+  }
+}
+
+void Liveness::pong(TimePoint now) {
+  heard(now);
+  if (!doubted_ || state_ == State::off || timers_.armed(Timer::heartbeat)) return;
+  timers_.arm(Timer::heartbeat,
+              std::max(*heartbeat_at_ + settings_.heartbeat_timeout, now + heartbeat_grace()));
+}
+
+void Liveness::heartbeat(TimePoint now) {
+  heard(now);
+  if (state_ == State::off || settings_.heartbeat_timeout == Duration::zero()) return;
+  heartbeat_at_ = now;
+  if (doubted_ || !timers_.armed(Timer::heartbeat)) expect_heartbeat();
+}
+
+void Liveness::expect_heartbeat() {
+  doubted_ = false;
+  timers_.arm(Timer::heartbeat, *heartbeat_at_ + settings_.heartbeat_timeout - heartbeat_grace());
+}
+
+Duration Liveness::heartbeat_grace() const {
+  return std::min<Duration>(std::chrono::seconds(5), settings_.heartbeat_timeout / 2);
+}
+
+void Liveness::pause(TimePoint now, bool paused) {
+  if (paused) {
+    stop();
+    return;
+  }
+  listen(now);
+  if (!heartbeat_at_) return;
+  heartbeat_at_ = now;
+  expect_heartbeat();
+}
+
+void Liveness::suspect(TimePoint now, Epoch epoch, Actions& out) {
+  if (state_ == State::listening) ping(now, epoch, out);
+}
+
+void Liveness::ping(TimePoint now, Epoch epoch, Actions& out) {
+  state_ = State::pinged;
+  pinged_at_ = now;
+  timers_.arm(Timer::silence, now + settings_.pong_timeout);
+  out.emplace_back(action::PingLink{epoch});
+}
+
+void Liveness::on_deadline(TimePoint now, Epoch epoch, Actions& out) {
+  if (timers_.take_due(Timer::silence, now)) {
+    if (state_ != State::listening) {
+      // The answer comes at once and arms the timer anew; this is in case it does not.
+      timers_.arm(Timer::silence, now + settings_.pong_timeout);
+      out.emplace_back(action::CheckLink{epoch});
+    } else if (now - heard_at_ < settings_.ping_interval) {
+      timers_.arm(Timer::silence, heard_at_ + settings_.ping_interval);
+    } else {
+      ping(now, epoch, out);
+    }
+  }
+  if (timers_.take_due(Timer::heartbeat, now)) {
+    const TimePoint doubtful_at = *heartbeat_at_ + settings_.heartbeat_timeout - heartbeat_grace();
+    if (doubted_) {
+      wedged_ = true;
+    } else if (now < doubtful_at) {
+      timers_.arm(Timer::heartbeat, doubtful_at);
+    } else {
+      doubted_ = true;
+      suspect(now, epoch, out);
+    }
+  }
+}
+
+void Liveness::checked(TimePoint now, bool heard, const Health& health) {
+  if (state_ != State::pinged && state_ != State::silent) return;
+  if (heard) {
+    listen(now);
+    return;
+  }
+  state_ = State::silent;
+  // Looks again now and then: part of a long message is life too, and only CheckLink sees it.
+  const Duration interval =
+      settings_.ping_interval > Duration::zero() ? settings_.ping_interval : settings_.pong_timeout;
+  TimePoint next = now + interval;
+  const TimePoint end = heard_at_ + patience(now, health);
+  if (end > now) next = std::min(next, end);
+  timers_.arm(Timer::silence, next);
+}
+
+std::optional<Loss> Liveness::verdict(TimePoint now, bool in_flight, const Health& health) const {
+  if (state_ == State::off) return std::nullopt;
+  if (wedged_) {
+    return Loss{.cause = Cause::wedged,
+                .detail = "pings are answered, but no heartbeat came for " +
+                          describe_duration(now - *heartbeat_at_)};
+  }
+  if (state_ != State::silent) return std::nullopt;
+  const Duration silence = now - heard_at_;
+  const std::string said = "nothing was heard for " + describe_duration(silence);
+  if (!in_flight)
+    return Loss{.cause = Cause::no_pong, .detail = said + ", a ping was not answered"};
+  if (health.replaced_since(heard_at_)) {
+    return Loss{.cause = Cause::replaced,
+                .detail = said + ", and the health file names another process"};
+  }
+  const Duration most = patience(now, health);
+  if (most == Duration::zero() || silence < most) return std::nullopt;
+  return Loss{.cause = Cause::stalled, .detail = said + " with requests in flight"};
+}
+
+}  // namespace shim

@@ -1,0 +1,90 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "common/health.hpp"
+#include "common/time.hpp"
+#include "shim/core/action.hpp"
+#include "shim/core/settings.hpp"
+#include "shim/core/timer_table.hpp"
+
+namespace shim {
+
+/// Whether the backend behind a ready link is alive, busy or gone (contract 7).
+///
+/// Silence: any byte is life. After a ping interval without one the backend is pinged; if then
+/// nothing comes within the pong timeout it is silent, and verdict() weighs what else is known.
+///
+/// Heartbeats: a backend that has sent one is expected to go on. One that does not, although it
+/// answers pings, is wedged. One that answers no pings either may be busy and nothing more, so time
+/// spent in silence never counts against its heartbeats.
+class Liveness {
+ public:
+  /// `settings` and `timers` must outlive it. Owns Timer::silence and Timer::heartbeat.
+  Liveness(const Settings& settings, TimerTable& timers) : settings_(settings), timers_(timers) {}
+
+  /// A link has become ready: the backend was heard just now.
+  void start(TimePoint now);
+  /// There is no ready link any more.
+  void stop();
+
+  // What came over the link.
+  void heard(TimePoint now);
+  void pong(TimePoint now);
+  void heartbeat(TimePoint now);
+
+  /// While the link is not read its silence means nothing, and neither does what was before.
+  void pause(TimePoint now, bool paused);
+
+  /// Something speaks for the backend's death: pings now instead of after the interval.
+  void suspect(TimePoint now, Epoch epoch, Actions& out);
+
+  /// Pings, or asks by CheckLink whether it was answered, if that is due.
+  void on_deadline(TimePoint now, Epoch epoch, Actions& out);
+
+  /// The answer to CheckLink.
+  void checked(TimePoint now, bool heard, const Health& health);
+
+  /// The loss to report if the link is to be given up. `in_flight`: the backend owes an answer, so
+  /// that it may be busy with it.
+  [[nodiscard]] std::optional<Loss> verdict(TimePoint now, bool in_flight,
+                                            const Health& health) const;
+
+  /// Pinged in vain.
+  [[nodiscard]] bool is_silent() const { return state_ == State::silent; }
+  /// How long nothing has been heard.
+  [[nodiscard]] Duration silence(TimePoint now) const { return now - heard_at_; }
+  /// When the last heartbeat came on this link, if one did.
+  [[nodiscard]] std::optional<TimePoint> last_heartbeat() const { return heartbeat_at_; }
+
+ private:
+  enum class State : std::uint8_t {
+    off,        ///< no ready link, or it is not read
+    listening,  ///< heard of within the ping interval, as far as is known
+    pinged,     ///< a ping is out
+    silent,     ///< and was not answered in time
+  };
+
+  void listen(TimePoint now);
+  void ping(TimePoint now, Epoch epoch, Actions& out);
+  void expect_heartbeat();
+  /// How long silence may last with requests in flight; zero: for ever.
+  [[nodiscard]] Duration patience(TimePoint now, const Health& health) const {
+    return health.is_fresh(now) ? settings_.busy_timeout : settings_.stall_timeout;
+  }
+  /// How long before the heartbeat timeout the backend is pinged, and how long after a pong its
+  /// next heartbeat may take: a backend that was busy sends both when it is done.
+  [[nodiscard]] Duration heartbeat_grace() const;
+
+  const Settings& settings_;
+  TimerTable& timers_;
+  State state_ = State::off;
+  TimePoint heard_at_;
+  TimePoint pinged_at_;
+  std::optional<TimePoint> heartbeat_at_;
+  bool doubted_ = false;  ///< heartbeats are missing: the next pong starts the last grace
+  bool wedged_ = false;
+};
+
+}  // namespace shim

@@ -1,0 +1,104 @@
+// What the host is told of requests that take long (contract 8). The wall clock decides when, not
+// what the backend sends.
+
+#include <algorithm>
+
+#include "common/mcp.hpp"
+#include "common/units.hpp"
+#include "shim/core/session.hpp"
+
+namespace shim {
+namespace {
+
+/// A host that has so much to read already gets no keepalives on top of it.
+constexpr std::size_t unread_bytes_max = std::size_t{64} << 10U;
+
+/// A span in whole seconds: nobody who waits wants it finer.
+std::string describe_wait(Duration span) {
+  return describe_duration(std::chrono::floor<std::chrono::seconds>(span));
+}
+
+}  // namespace
+
+void Session::keep_host_alive() {
+  if (finished()) return;
+  send_due_progress();
+  if (!timers_.take_due(Timer::keepalive, now_)) return;
+  if (settings_.keepalive.whitespace) send_whitespace();
+  if (settings_.keepalive.log) send_log_keepalive();
+  expect_keepalive();
+}
+
+void Session::send_due_progress() {
+  while (const auto due = pending_.tokens().take_due(now_)) {
+    const Request* const request = pending_.find(due->request_id);
+    if (due->value.empty() || host_unwritten_ > unread_bytes_max) continue;
+    ++counters_.keepalives;
+    const std::string message = request == nullptr ? "still running" : describe(*request);
+    write_host(jsonrpc::notification("notifications/progress", R"({"progressToken":)" + due->token +
+                                                                   R"(,"progress":)" + due->value +
+                                                                   R"(,"message":)" +
+                                                                   jsonrpc::quote(message) + "}"));
+  }
+}
+
+/// Arms the timer of the modes that are about the session and not about one request, if there is
+/// anything to wait for.
+void Session::expect_keepalive() {
+  if (!settings_.keepalive.log && !settings_.keepalive.whitespace) return;
+  if (!reads_mcp() || timers_.armed(Timer::keepalive) || pending_.only_subscriptions()) return;
+  TimePoint next = now_ + settings_.keepalive_interval;
+  for (const TimePoint told : {host_told_at_, log_told_at_}) {
+    const TimePoint due = told + settings_.keepalive_interval;
+    if (due > now_) next = std::min(next, due);
+  }
+  timers_.arm(Timer::keepalive, next);
+}
+
+void Session::send_whitespace() {
+  if (host_unwritten_ > 0 || pending_.only_subscriptions()) return;
+  if (now_ - host_told_at_ < settings_.keepalive_interval) return;
+  ++counters_.keepalives;
+  host_told_at_ = now_;
+  ++host_unwritten_;
+  out_->emplace_back(action::WriteHostSpace{});
+}
+
+/// About the request that has waited longest, if the host takes log messages of level info.
+void Session::send_log_keepalive() {
+  const bool legacy_takes_log = legacy_.is_initialized() && legacy_.has_logging() &&
+                                mcp::log_severity(legacy_.log_level()) <= mcp::log_severity("info");
+  const Request* const oldest = pending_.oldest([legacy_takes_log](const Request& request) {
+    return !request.waits_for_ever() && (request.modern() ? request.takes_log : legacy_takes_log);
+  });
+  if (oldest == nullptr || host_unwritten_ > unread_bytes_max) return;
+  if (now_ - std::max(oldest->accepted, log_told_at_) < settings_.keepalive_interval) return;
+  ++counters_.keepalives;
+  log_told_at_ = now_;
+  write_host(jsonrpc::notification(
+      "notifications/message",
+      R"({"level":"info","logger":"mcp-ws-shim","data":)" +
+          jsonrpc::quote("request " + oldest->id + ": " + describe(*oldest)) + "}"));
+}
+
+/// What is going on with a request, for the person who waits for it.
+std::string Session::describe(const Request& request) const {
+  const std::string age = describe_wait(now_ - request.accepted);
+  if (!request.in_flight() && !supervisor_.ready()) {
+    const unsigned attempt =
+        supervisor_.failed_attempts() + (supervisor_.phase() == Phase::waiting ? 0U : 1U);
+    return "backend unreachable, reconnecting, attempt " + std::to_string(std::max(attempt, 1U)) +
+           ", waiting for " + age;
+  }
+  if (!request.in_flight()) return "waiting for the backend to take it, " + age;
+  std::string text = "still running, " + age;
+  if (liveness_.is_silent()) {
+    text += health_.is_fresh(now_) ? ", backend busy, silent for " : ", backend silent for ";
+    text += describe_wait(liveness_.silence(now_));
+  } else if (health_.is_busy(now_)) {
+    text += ", backend busy";
+  }
+  return text;
+}
+
+}  // namespace shim

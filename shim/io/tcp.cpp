@@ -1,0 +1,38 @@
+#include "shim/io/tcp.hpp"
+
+// Not <netinet/tcp.h>: its tcp_info ends before the counters.
+#include <linux/tcp.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include <cstddef>
+
+namespace shim {
+namespace {
+
+std::optional<tcp_info> facts_of(int fd) {
+  tcp_info facts{};
+  socklen_t length = sizeof facts;
+  if (::getsockopt(fd, IPPROTO_TCP, TCP_INFO, &facts, &length) != 0) return std::nullopt;
+  // An older kernel fills in less.
+  if (length < offsetof(tcp_info, tcpi_notsent_bytes) + sizeof facts.tcpi_notsent_bytes)
+    return std::nullopt;
+  return facts;
+}
+
+}  // namespace
+
+std::optional<std::uint64_t> tcp_received_bytes(int fd) {
+  const auto facts = facts_of(fd);
+  return facts ? std::optional<std::uint64_t>(facts->tcpi_bytes_received) : std::nullopt;
+}
+
+void set_tcp_user_timeout(int fd, Duration timeout) {
+  const auto facts = facts_of(fd);
+  // All that was sent is acknowledged, and yet there is more: the peer's window is closed.
+  const bool takes_nothing = facts && facts->tcpi_unacked == 0 && facts->tcpi_notsent_bytes > 0;
+  const auto value = static_cast<unsigned>(takes_nothing ? 0 : milliseconds(timeout));
+  ::setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &value, sizeof value);
+}
+
+}  // namespace shim

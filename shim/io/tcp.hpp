@@ -1,0 +1,21 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "common/time.hpp"
+
+/// What the kernel knows of a TCP connection. All of it fails softly on other sockets.
+namespace shim {
+
+/// Bytes received so far, read or not, part of a message or not; nullopt if the kernel does not
+/// say.
+[[nodiscard]] std::optional<std::uint64_t> tcp_received_bytes(int fd);
+
+/// Has the kernel end the connection with ETIMEDOUT once what was sent has not been acknowledged
+/// for so long (TCP_USER_TIMEOUT, tcp(7)). Not while the peer is there and takes nothing: the
+/// kernel would count that too, and a busy backend would be taken for a dead path. So this has to
+/// be called again from time to time, more often than `timeout`. Zero: the system's default.
+void set_tcp_user_timeout(int fd, Duration timeout);
+
+}  // namespace shim

@@ -1,0 +1,375 @@
+// Contract 7, silence: alive, busy or gone.
+
+#include "tests/unit/session_fixture.hpp"
+
+namespace shim::test {
+namespace {
+
+Settings with_health_file() {
+  Settings settings = default_settings();
+  settings.has_health_file = true;
+  return settings;
+}
+
+event::HealthSeen report(Driver& d, int pid = 1) {
+  // Counts up with the clock, as a living backend does.
+  const auto now = std::to_string(seconds(d.now.time_since_epoch()));
+  return {{.found = HealthLook::Found::file,
+           .text = R"({"t":)" + now + R"(,"pid":)" + std::to_string(pid) + "}",
+           .modified = {},
+           .looked_at = WallTime(d.now.time_since_epoch())}};
+}
+
+std::string last_cause(const Driver& d) {
+  for (auto line = d.logs.rbegin(); line != d.logs.rend(); ++line) {
+    if (line->text.find(" lost: ") != std::string::npos) return line->text;
+  }
+  return {};
+}
+
+bool lost_by(const Driver& d, std::string_view cause) {
+  return last_cause(d).find(" lost: " + std::string(cause) + ":") != std::string::npos;
+}
+
+TEST_CASE("session 7: an idle link is pinged after the ping interval, one ping at a time") {
+  Driver d;
+  d.go_ready();
+  REQUIRE(d.pings.size() == 1);
+  d.pongs = false;
+  d.advance(15s - 1ns);
+  CHECK(d.pings.size() == 1);
+  d.advance(1ns);
+  CHECK(d.pings.size() == 2);
+  d.advance(9s);
+  CHECK(d.pings.size() == 2);
+}
+
+TEST_CASE("session 7: a link that answers its pings stays for ever") {
+  Driver d;
+  d.go_ready();
+  d.advance(2h);
+  CHECK(d.session.phase() == Phase::ready);
+  CHECK(d.session.epoch() == 1);
+  CHECK(d.pings.size() == 1 + 2 * 3600 / 15);
+}
+
+TEST_CASE("session 7: any byte is life") {
+  struct Row {
+    const char* name;
+    std::function<void(Driver&)> life;
+  };
+  const std::array rows{
+      Row{"message", [](Driver& d) { d.backend(notify("n")); }},
+      Row{"invalid message", [](Driver& d) { d.backend("{"); }},
+      Row{"binary", [](Driver& d) { d.feed(event::LinkBinary{d.session.epoch()}); }},
+      Row{"too long",
+          [](Driver& d) {
+            d.feed(event::LinkMessageTooLong{d.session.epoch(), IdScanner()});
+          }},
+      Row{"unasked-for pong", [](Driver& d) { d.pong(); }}};
+  for (const Row& row : rows) {
+    CAPTURE(std::string(row.name));
+    Driver d;
+    d.go_ready();
+    d.pongs = false;
+    for (int i = 0; i < 100; ++i) {
+      d.advance(14s);
+      row.life(d);
+    }
+    CHECK(d.pings.size() == 1);
+    d.advance(24s);
+    CHECK(d.session.phase() == Phase::ready);
+    row.life(d);  // after the ping, in time
+    d.advance(24s);
+    CHECK(d.session.phase() == Phase::ready);
+    d.advance(1s);
+    CHECK(d.session.phase() == Phase::waiting);
+  }
+}
+
+TEST_CASE("session 7: part of a message is life too") {
+  Driver d;
+  d.go_ready();
+  d.pongs = false;
+  d.trickles = true;
+  d.advance(10min);
+  CHECK(d.session.phase() == Phase::ready);
+  d.trickles = false;
+  d.advance(25s);
+  CHECK(d.session.phase() == Phase::waiting);
+}
+
+TEST_CASE("session 7: nothing in flight and no pong: dropped within interval and timeout") {
+  Driver d;
+  d.go_ready();
+  d.pongs = false;
+  d.advance(25s - 1ns);
+  CHECK(d.session.phase() == Phase::ready);
+  d.advance(1ns);
+  CHECK(d.session.phase() == Phase::waiting);
+  CHECK(lost_by(d, "no-pong"));
+  CHECK(d.closes.size() == 1);
+}
+
+TEST_CASE("session 7: a live subscription does not make an idle link busy") {
+  Driver d;
+  d.go_ready();
+  d.host(modern_request("1", "subscriptions/listen"));
+  d.pongs = false;
+  d.advance(25s);
+  CHECK(lost_by(d, "no-pong"));
+}
+
+TEST_CASE("session 7: with a call in flight silence is borne until the stall timeout") {
+  Driver d;
+  d.go_ready();
+  d.host(request("1", "tools/call"));
+  d.pongs = false;
+  d.advance(120s - 1ns);
+  CHECK(d.session.phase() == Phase::ready);
+  CHECK(d.take_host().empty());
+  d.advance(1ns);
+  CHECK(lost_by(d, "stalled"));
+  CHECK(settled(d.one_host_line()).reason == "outcome-unknown");
+}
+
+TEST_CASE("session 7: a backend that is blocked for 100 s with calls in flight loses nothing") {
+  Driver d;
+  d.go_ready();
+  for (int i = 0; i < 10; ++i) d.host(request(std::to_string(i), "tools/call"));
+  d.pongs = false;
+  d.advance(100s);
+  d.pong();
+  for (int i = 0; i < 10; ++i) d.backend(answer(std::to_string(i)));
+  CHECK(d.session.epoch() == 1);
+  for (int i = 0; i < 10; ++i) CHECK(d.answers_to(std::to_string(i)) == 1);
+  d.pongs = true;
+  d.advance(10min);
+  CHECK(d.session.epoch() == 1);
+}
+
+TEST_CASE("session 7: once the last answer is out, silence counts at once") {
+  Driver d;
+  d.go_ready();
+  d.host(request("1", "tools/call"));
+  d.pongs = false;
+  d.advance(60s);
+  CHECK(d.session.phase() == Phase::ready);
+  d.host(cancel("1"));
+  CHECK(lost_by(d, "no-pong"));
+}
+
+TEST_CASE("session 7: a fresh health file buys time, up to the busy timeout") {
+  Driver d(with_health_file());
+  d.feed(report(d));
+  d.go_ready();
+  d.host(request("1", "tools/call"));
+  d.pongs = false;
+  const TimePoint asked = d.now;
+  while (d.session.phase() == Phase::ready && d.now < asked + 1h) {
+    d.advance(2s);
+    d.feed(report(d));
+  }
+  CHECK(lost_by(d, "stalled"));
+  CHECK(d.now - asked >= 600s);
+  CHECK(d.now - asked <= 602s);
+}
+
+TEST_CASE("session 7: a health file that turns stale takes the time back") {
+  Driver d(with_health_file());
+  d.feed(report(d));
+  d.go_ready();
+  d.host(request("1", "tools/call"));
+  d.pongs = false;
+  for (int i = 0; i < 50; ++i) {
+    d.advance(2s);
+    d.feed(report(d));
+  }
+  d.advance(119s);  // 219 s of silence
+  CHECK(d.session.phase() == Phase::ready);
+  d.advance(2s);
+  CHECK(lost_by(d, "stalled"));
+}
+
+TEST_CASE("session 7: another process in the health file ends the silence of a call") {
+  Driver d(with_health_file());
+  d.feed(report(d));
+  d.go_ready();
+  d.advance(1s);
+  d.backend(notify("n"));
+  d.host(request("1", "tools/call"));
+  d.pongs = false;
+  d.advance(1s);
+  d.feed(report(d, 2));
+  CHECK(d.pings.size() == 2);  // asked at once
+  d.advance(10s - 1ns);
+  CHECK(d.session.phase() == Phase::ready);
+  d.advance(1ns);
+  CHECK(lost_by(d, "replaced"));
+}
+
+TEST_CASE("session 7: another process in the health file does nothing to a link that answers") {
+  Driver d(with_health_file());
+  d.feed(report(d));
+  d.go_ready();
+  d.host(request("1", "tools/call"));
+  d.advance(1s);
+  d.feed(report(d, 2));
+  d.advance(1min);
+  CHECK(d.session.phase() == Phase::ready);
+  // Heard since, so what the file says now is what this link's backend says.
+  d.pongs = false;
+  d.advance(100s);
+  CHECK(d.session.phase() == Phase::ready);
+}
+
+TEST_CASE("session 7: silence while the shim does not read the link is none") {
+  Settings settings = default_settings();
+  settings.queue_bytes = 2'000;
+  Driver d(settings);
+  d.go_ready();
+  d.host_reads = false;
+  d.backend(notify("n", "\"" + std::string(3'000, 'x') + "\""));
+  REQUIRE(d.link_pauses.size() == 1);
+  d.pongs = false;
+  d.advance(1h);
+  CHECK(d.session.phase() == Phase::ready);
+  d.feed(event::HostWritten{10'000});
+  REQUIRE(d.link_pauses.size() == 2);
+  d.advance(25s - 1ns);
+  CHECK(d.session.phase() == Phase::ready);
+  d.advance(1ns);
+  CHECK(d.session.phase() == Phase::waiting);
+}
+
+TEST_CASE("session 7: after a suspend the backend is pinged at once, and tried at once") {
+  Driver d;
+  d.go_ready();
+  d.advance(1s);
+  d.pongs = false;
+  d.feed(event::MachineResumed{1h});
+  CHECK(d.pings.size() == 2);
+  CHECK(d.logged("slept") == 1);
+  d.advance(10s);
+  REQUIRE(d.session.phase() == Phase::waiting);
+  d.until_connecting();
+  d.lose({.cause = Cause::unreachable});
+  const TimePoint attempt = d.open_times.back();
+  d.feed(event::MachineResumed{1h});
+  d.until_connecting();
+  CHECK(d.open_times.back() - attempt <= 1s);
+}
+
+TEST_CASE("session 7: with ping interval 0 silence is never noticed") {
+  Settings settings = default_settings();
+  settings.ping_interval = {};
+  Driver d(settings);
+  d.go_ready();
+  d.pongs = false;
+  d.advance(24h);
+  CHECK(d.session.phase() == Phase::ready);
+  CHECK(d.pings.size() == 1);
+}
+
+TEST_CASE("session 7: with stall timeout 0 a silent call is borne for ever") {
+  Settings settings = default_settings();
+  settings.stall_timeout = {};
+  Driver d(settings);
+  d.go_ready();
+  d.host(request("1", "tools/call"));
+  d.pongs = false;
+  d.advance(24h);
+  CHECK(d.session.phase() == Phase::ready);
+}
+
+TEST_CASE("session 4.2: a health file that turns fresh makes the attempt at once") {
+  Settings settings = with_health_file();
+  settings.backoff = {.base = 10s, .cap = 1h, .jitter = {Jitter::Kind::ratio, 0}};
+  Driver d(settings);
+  d.until_connecting();
+  d.lose({.cause = Cause::refused});
+  d.advance(200ms);
+  CHECK(d.opens.size() == 1);
+  d.feed(report(d));
+  CHECK(d.opens.size() == 2);  // closer to the last attempt than anything else may bring it
+  // The same file, changing on, is no news.
+  d.lose({.cause = Cause::refused});
+  for (int i = 0; i < 9; ++i) {
+    d.advance(2s);
+    d.feed(report(d));
+  }
+  CHECK(d.opens.size() == 2);
+  // Another process is.
+  d.feed(report(d, 2));
+  CHECK(d.opens.size() == 3);
+}
+
+TEST_CASE(
+    "session 4.2: the first change of the health file after a loss makes the attempt at once") {
+  Settings settings = with_health_file();
+  settings.backoff = {.base = 10s, .cap = 1h, .jitter = {Jitter::Kind::ratio, 0}};
+  Driver d(settings);
+  d.feed(report(d));
+  d.go_ready();
+  d.advance(10s);
+  d.lose();
+  d.advance(3s);
+  CHECK(d.opens.size() == 1);
+  d.feed(report(d));
+  CHECK(d.opens.size() == 2);
+}
+
+TEST_CASE("session 4.2: a file that turns fresh during an attempt is remembered until it fails") {
+  Settings settings = with_health_file();
+  settings.backoff = {.base = 10s, .cap = 1h, .jitter = {Jitter::Kind::ratio, 0}};
+  Driver d(settings);
+  d.until_connecting();
+  d.advance(3s);
+  d.feed(report(d));
+  CHECK(d.opens.size() == 1);
+  d.lose({.cause = Cause::refused});
+  d.until_connecting();
+  CHECK(d.open_times.back() - d.open_times.front() <= 3s);
+}
+
+TEST_CASE("session 4.2: Retry-After is heeded even if the health file turns fresh") {
+  Driver d(with_health_file());
+  d.until_connecting();
+  d.lose({.cause = Cause::http_status, .status = 503, .retry_after = 20s});
+  d.feed(report(d));
+  CHECK(d.opens.size() == 1);
+  d.advance(20s);
+  CHECK(d.opens.size() == 2);
+}
+
+TEST_CASE("session 7: the health file alone neither blocks nor drops anything") {
+  Driver d(with_health_file());
+  d.go_ready();
+  for (const auto found : {HealthLook::Found::missing, HealthLook::Found::unusable}) {
+    d.feed(event::HealthSeen{{.found = found}});
+    d.advance(10min);
+    CHECK(d.session.epoch() == 1);
+    CHECK(d.session.phase() == Phase::ready);
+  }
+}
+
+TEST_CASE("session 10: the health file's state is logged when it changes, and not too often") {
+  Driver d(with_health_file());
+  d.go_ready();
+  d.feed(report(d));
+  CHECK(d.logged("the health file is fresh") == 1);
+  d.advance(2s);
+  d.feed(report(d));
+  CHECK(d.logged("the health file is") == 1);
+  d.advance(2min + 1s);
+  CHECK(d.logged("the health file is stale") == 1);
+  for (int i = 0; i < 20; ++i) {
+    d.advance(100ms);
+    d.feed(event::HealthSeen{{.found = HealthLook::Found::missing}});
+    d.feed(report(d));
+  }
+  CHECK(d.logged("the health file is") <= 3);
+}
+
+}  // namespace
+}  // namespace shim::test

@@ -1,0 +1,103 @@
+// Contract 5.0: --request-timeout.
+
+#include "tests/unit/session_fixture.hpp"
+
+namespace shim::test {
+namespace {
+
+Settings with_timeout() {
+  Settings settings = default_settings();
+  settings.request_timeout = 30s;
+  settings.keepalive.progress = false;
+  return settings;
+}
+
+TEST_CASE("session 5.0: silence about a request in flight ends it, and tells the backend") {
+  Driver d(with_timeout());
+  d.establish();
+  d.host(request("1", "tools/list"));
+  d.forget();
+  d.advance(30s - 1ns);
+  CHECK(d.take_host().empty());
+  d.advance(1ns);
+  const Settled end = settled(d.one_host_line());
+  CHECK(end.id == "1");
+  CHECK(end.code == 31004);
+  CHECK(end.reason == "request-timeout");
+  CHECK(end.delivered);
+  CHECK_FALSE(end.retryable);
+  const json told = json::parse(last_of(d.take_link()));
+  CHECK(told["method"] == "notifications/cancelled");
+  CHECK(told["params"]["requestId"] == 1);
+  // A late answer goes nowhere, and the link goes on.
+  d.backend(answer("1"));
+  CHECK(d.take_host().empty());
+  CHECK(d.dropped(Drop::unknown_answer) == 1);
+  CHECK(d.session.phase() == Phase::ready);
+}
+
+TEST_CASE("session 5.0: progress of the backend starts the timeout again, a keepalive does not") {
+  Settings settings = with_timeout();
+  settings.keepalive.progress = true;
+  Driver d(settings);
+  d.establish();
+  d.host(request_with_token("1", "9"));
+  d.advance(29s);
+  d.backend(progress("9"));
+  d.advance(30s - 1ns);
+  CHECK(d.answers_to("1") == 0);
+  d.advance(1ns);
+  CHECK(d.answers_to("1") == 1);
+}
+
+TEST_CASE("session 5.0: waiting in the queue does not count, the second link starts afresh") {
+  Settings settings = with_timeout();
+  settings.queue_timeout = 10min;
+  settings.replay = Replay::always;
+  Driver d(settings);
+  d.host(request("1", "tools/call"));
+  d.advance(1min);
+  CHECK(d.answers_to("1") == 0);
+  if (d.session.phase() == Phase::connecting) d.lose();
+  d.go_ready();
+  d.advance(20s);
+  d.lose();
+  d.go_ready();
+  d.advance(30s - 1ns);
+  CHECK(d.answers_to("1") == 0);
+  d.advance(1ns);
+  CHECK(d.answers_to("1") == 1);
+  CHECK(settled(last_of(d.take_host())).reason == "request-timeout");
+}
+
+TEST_CASE(
+    "session 5.0: initialize and subscriptions have no timeout, nor has anything by default") {
+  Driver d(with_timeout());
+  d.go_ready();
+  d.host(initialize("0"));
+  d.host(modern_request("1", "subscriptions/listen"));
+  d.advance(10min);
+  CHECK(d.answers_to("0") == 0);
+  CHECK(d.answers_to("1") == 0);
+  Driver none;
+  none.go_ready();
+  none.host(request("1", "tools/call"));
+  none.advance(10min);
+  CHECK(none.answers_to("1") == 0);
+}
+
+TEST_CASE("session 5.0: answered or cancelled in time, a request has no timeout any more") {
+  Driver d(with_timeout());
+  d.establish();
+  d.host(request("1", "tools/call"));
+  d.host(request("2", "tools/call"));
+  d.backend(answer("1"));
+  d.host(cancel("2"));
+  d.forget();
+  d.advance(10min);
+  CHECK(d.take_host().empty());
+  CHECK(d.take_link().empty());
+}
+
+}  // namespace
+}  // namespace shim::test
