@@ -12,7 +12,7 @@ something is missing.
   --tests          also what the tests use: certificates, a backend that others wrote
   --packages       also what builds the packages; npm only if there is none yet
   --package-tests  also what builds and tests the packages
-  --ci             all of that, and what else .ci/run uses: formatting, static analysis
+  --ci             all of that, and what else .ci/run uses: formatting, static analysis, containers
   -h, --help       this text
 TEXT
 }
@@ -30,6 +30,8 @@ command -v npm >/dev/null || package_packages+=(npm)
 package_test_packages=(lintian man-db mmdebstrap openssl python3)
 # The version is fixed because another clang-format formats differently.
 ci_packages=(clang-format-14 clang-tidy-14 shellcheck)
+# Of the engines podman is the one that needs no daemon; iptables is for the ports it publishes.
+ci_packages+=(podman podman-compose runc iptables nftables iproute2)
 
 fail() {
   echo "install-deps: $*" >&2

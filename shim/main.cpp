@@ -2,15 +2,30 @@
 #include <exception>
 
 #include "shim/commands/bridge.hpp"
+#include "shim/commands/config.hpp"
 #include "shim/io/descriptor.hpp"
-#include "shim/options.hpp"
+#include "shim/options/options.hpp"
+
+namespace {
+
+int run(const shim::Options& options) {
+  switch (options.command) {
+    case shim::Command::bridge: return shim::run_bridge(options);
+    case shim::Command::config: return shim::run_config(options);
+    case shim::Command::call:
+    case shim::Command::doctor:
+    case shim::Command::status: break;
+  }
+  return 1;
+}
+
+}  // namespace
 
 int main(int argc, char** argv) {
   shim::fill_missing_standard_streams();
   try {
     const shim::ParsedOptions parsed = shim::parse_options(argc, argv);
-    if (!parsed.options) return parsed.exit_status;
-    return shim::run_bridge(*parsed.options);
+    return parsed.options ? run(*parsed.options) : parsed.exit_status;
   } catch (const std::exception& error) {
     std::fprintf(stderr, "mcp-ws-shim: %s\n", error.what());
     return 1;

@@ -3,6 +3,7 @@
 #include <sys/random.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <deque>
 #include <memory>
@@ -23,6 +24,7 @@
 #include "shim/io/process.hpp"
 #include "shim/io/stdio.hpp"
 #include "shim/io/suspend.hpp"
+#include "shim/io/token.hpp"
 #include "shim/version.hpp"
 
 namespace shim {
@@ -98,7 +100,10 @@ class Bridge {
 Bridge::Bridge(const Options& options)
     : options_(options),
       log_(options.log),
-      loop_({.tls = options.endpoints.front().tls, .ca_file = options.ca_file}),
+      loop_({.tls = std::ranges::any_of(options.endpoints, &Url::tls),
+             .ca_file = options.ca_file,
+             .client_cert = options.client_cert,
+             .client_key = options.client_key}),
       signals_(loop_,
                [this](Event event) {
                  if (std::holds_alternative<event::ReconnectRequested>(event)) log_.reopen();
@@ -109,6 +114,11 @@ Bridge::Bridge(const Options& options)
       link_(loop_,
             {.endpoints = options.endpoints,
              .headers = options.headers,
+             .credentials =
+                 [token = Token(options.token, options.token_file)] {
+                   Token::Read read = token.read();
+                   return Link::Credentials{std::move(read.token), std::move(read.error)};
+                 },
              .subprotocol = options.subprotocol,
              .message_bytes_max = options.core.max_message,
              .connect_timeout = options.core.connect_timeout,

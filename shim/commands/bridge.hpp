@@ -1,6 +1,6 @@
 #pragma once
 
-#include "shim/options.hpp"
+#include "shim/options/options.hpp"
 
 namespace shim {
 

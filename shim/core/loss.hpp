@@ -11,6 +11,7 @@ namespace shim {
 
 /// Why an attempt failed or a link was lost.
 enum class Cause : std::uint8_t {
+  token,  ///< the token file cannot be used as it is now
   lookup_failed,
   unreachable,
   refused,
@@ -36,6 +37,7 @@ enum class Cause : std::uint8_t {
 
 [[nodiscard]] constexpr std::string_view name(Cause cause) {
   switch (cause) {
+    case Cause::token: return "token";
     case Cause::lookup_failed: return "lookup-failed";
     case Cause::unreachable: return "unreachable";
     case Cause::refused: return "refused";
@@ -76,6 +78,7 @@ struct Loss {
     case Cause::subprotocol:
     case Cause::incompatible: return true;
     case Cause::http_status: return loss.status == 401 || loss.status == 403 || loss.status == 404;
+    case Cause::token:
     case Cause::lookup_failed:
     case Cause::unreachable:
     case Cause::refused:

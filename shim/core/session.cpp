@@ -145,7 +145,8 @@ void Session::show_health() {
     timers_.disarm(Timer::health);
   }
   const HealthState state = health_.state(now_);
-  if (state == shown_health_ || !health_log_.pass(now_)) return;
+  if (state == shown_health_) return;
+  if (!health_log_[static_cast<std::size_t>(state)].pass(now_)) return;
   shown_health_ = state;
   log(LogLevel::info, "the health file is " + std::string(name(state)));
 }

@@ -248,7 +248,7 @@ class Session {
   std::optional<std::uint64_t> queued_roots_change_;
 
   HealthState shown_health_ = HealthState::none;  ///< the state that was last logged
-  RateLimit health_log_;
+  std::array<RateLimit, 5> health_log_;           ///< by state
   bool awaits_sign_of_life_ = false;  ///< the health file has not changed since the link was lost
   Epoch heartbeats_asked_in_ = 0;     ///< the link on which log level debug was asked for
   TimePoint host_told_at_;            ///< when the last line was written to the host

@@ -45,6 +45,14 @@ void Link::open(Epoch epoch, std::size_t endpoint, TimePoint now) {
   epoch_ = epoch;
   endpoint_ = endpoint;
   give_up_at_ = now + options_.connect_timeout;
+  headers_ = options_.headers;
+  Credentials credentials = options_.credentials();
+  if (!credentials.error.empty()) {
+    connection_lost({.cause = Cause::token, .detail = std::move(credentials.error)}, false);
+    return;
+  }
+  if (!credentials.token.empty())
+    headers_.emplace_back("Authorization", "Bearer " + credentials.token);
   const Url& url = options_.endpoints[endpoint_];
   if (!url.unix_path.empty() || is_numeric_address(url.host)) {
     addresses_ = {url.host};
@@ -95,7 +103,7 @@ void Link::try_next_address() {
   connection_ = connections_.back().get();
   connection_->start({.url = options_.endpoints[endpoint_],
                       .address = address,
-                      .headers = options_.headers,
+                      .headers = headers_,
                       .subprotocol = options_.subprotocol});
 }
 

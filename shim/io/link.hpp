@@ -24,9 +24,15 @@ namespace shim {
 /// one after the other within the connect timeout.
 class Link {
  public:
+  /// A bearer token, or none; or one line about why it cannot be had, so that the attempt fails.
+  struct Credentials {
+    std::string token{};
+    std::string error{};
+  };
   struct Options {
     std::vector<Url> endpoints;
     std::vector<std::pair<std::string, std::string>> headers;  ///< name, value; already checked
+    std::function<Credentials()> credentials;                  ///< asked at each attempt
     std::string subprotocol;                                   ///< empty: offer none
     std::size_t message_bytes_max = 0;
     Duration connect_timeout{};
@@ -68,6 +74,7 @@ class Link {
   // The present link; epoch 0 is none.
   Epoch epoch_ = 0;
   std::size_t endpoint_ = 0;
+  std::vector<std::pair<std::string, std::string>> headers_;
   std::vector<std::string> addresses_;  ///< still to be tried, the next one last
   TimePoint give_up_at_;                ///< when the core will end the whole attempt
   Connection* connection_ = nullptr;

@@ -80,6 +80,10 @@ Loop::Loop(const Config& config)
   info.uid = -1;
   if (config.tls) {
     info.options |= LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT;
+    if (!config.client_cert.empty()) {
+      info.client_ssl_cert_filepath = config.client_cert.c_str();
+      info.client_ssl_private_key_filepath = config.client_key.c_str();
+    }
     if (!config.ca_file.empty()) {
       info.client_ssl_ca_filepath = config.ca_file.c_str();
       info.options |= LWS_SERVER_OPTION_DISABLE_OS_CA_CERTS;

@@ -37,6 +37,7 @@ class Loop {
   struct Config {
     bool tls = false;       ///< whether any endpoint needs it; it costs memory and start-up time
     std::string ca_file{};  ///< PEM; empty: the system's store
+    std::string client_cert{}, client_key{};  ///< PEM, checked; both or neither
     /// libwebsockets' own limit for each step of connecting; it must be beyond the core's, whose
     /// timers decide.
     Duration connect_limit = std::chrono::hours(1);

@@ -14,4 +14,8 @@ namespace shim {
 /// finds its own, or if there are none at all.
 [[nodiscard]] std::string foreign_ca_file();
 
+/// Whether `cert` is a PEM certificate chain and `key` its private key, without a pass phrase.
+/// Returns one line that says what is wrong, empty if all is well.
+[[nodiscard]] std::string check_client_cert(const std::string& cert, const std::string& key);
+
 }  // namespace shim

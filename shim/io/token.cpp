@@ -1,0 +1,37 @@
+#include "shim/io/token.hpp"
+
+#include <algorithm>
+
+#include "common/text.hpp"
+#include "shim/io/private_file.hpp"
+
+namespace shim {
+namespace {
+
+constexpr std::size_t token_bytes_max = std::size_t{8} << 10U;
+
+}  // namespace
+
+std::string check_token(const std::string& token) {
+  if (token.empty()) return "the token is empty";
+  if (token.size() > token_bytes_max) return "the token is longer than 8 KiB";
+  if (!is_visible_ascii(token) || token.find(' ') != std::string::npos)
+    return "the token must be visible ASCII without spaces";
+  return {};
+}
+
+Token::Read Token::read() const {
+  if (file_.empty()) return {.token = text_, .error = {}};
+  PlainFile file = read_private_file(file_, token_bytes_max + 2);
+  std::string error = std::move(file.error);
+  if (error.empty()) {
+    while (!file.text.empty() && (file.text.back() == '\n' || file.text.back() == '\r'))
+      file.text.pop_back();
+    error = check_token(file.text);
+  }
+  if (!error.empty())
+    return {.token = {}, .error = "token file " + printable(file_) + ": " + error};
+  return {.token = std::move(file.text), .error = {}};
+}
+
+}  // namespace shim

@@ -1,0 +1,253 @@
+#include "shim/options/options.hpp"
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <string_view>
+
+#include "common/text.hpp"
+#include "common/units.hpp"
+#include "shim/io/libraries.hpp"
+#include "shim/io/tls.hpp"
+#include "shim/io/token.hpp"
+#include "shim/options/settings.hpp"
+#include "shim/options/sources.hpp"
+#include "shim/version.hpp"
+
+namespace shim {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr const char* description =
+    "An always-up bridge between an IDE's stdio and a WebSocket MCP daemon.\n"
+    "Put it as the command of a stdio MCP server; it reconnects for ever.";
+
+/// $XDG_CACHE_HOME/mcp-ws-shim or ~/.cache/mcp-ws-shim (XDG Base Directory Specification); empty if
+/// the user has neither.
+std::string default_cache_dir() {
+  const char* const xdg = std::getenv("XDG_CACHE_HOME");
+  if (xdg != nullptr && *xdg == '/') return std::string(xdg) + "/mcp-ws-shim";
+  const char* const home = std::getenv("HOME");
+  if (home != nullptr && *home == '/') return std::string(home) + "/.cache/mcp-ws-shim";
+  return {};
+}
+
+bool is_loopback(const Url& url) {
+  return !url.unix_path.empty() || url.host == "localhost" || url.host == "::1" ||
+         url.host.starts_with("127.");
+}
+
+/// What the settings say together. Throws UsageError.
+void check_together(const Options& options) {
+  if (options.core.backoff.cap < options.core.backoff.base)
+    throw UsageError("--backoff-cap must not be less than --backoff-base");
+  if (!options.token.empty() && !options.token_file.empty())
+    throw UsageError("give either --token-file or MCP_WS_SHIM_TOKEN");
+  if (options.client_cert.empty() != options.client_key.empty())
+    throw UsageError("--client-cert and --client-key go together");
+  if (!options.client_cert.empty()) {
+    const std::string error = check_client_cert(options.client_cert, options.client_key);
+    if (!error.empty()) throw UsageError(error);
+  }
+  if (!options.has_token()) return;
+  const bool two = std::ranges::any_of(options.headers, [](const auto& header) {
+    return header.first.size() == 13 &&
+           ::strncasecmp(header.first.c_str(), "authorization", 13) == 0;
+  });
+  if (two) throw UsageError("give either a token or an Authorization header");
+  const std::string error = Token(options.token, options.token_file).read().error;
+  if (!error.empty()) throw UsageError(error);
+  for (std::size_t i = 0; i < options.endpoints.size(); ++i) {
+    if (options.endpoints[i].tls || is_loopback(options.endpoints[i])) continue;
+    if (options.allow_plaintext_token) continue;
+    throw UsageError("a token would go unencrypted to " + options.core.endpoints[i] +
+                     "; use wss:// or, if you must, --allow-plaintext-token");
+  }
+}
+
+/// Nobody who looks at our environment later finds a secret there (proc(5)).
+void forget_secret_variables() {
+  for (const char* const name : {"MCP_WS_SHIM_TOKEN", "MCP_WS_SHIM_HEADER"}) {
+    char* const value = std::getenv(name);
+    if (value != nullptr) std::memset(value, '*', std::strlen(value));
+  }
+}
+
+const char* name(Origin origin) {
+  switch (origin) {
+    case Origin::flag: return "flag";
+    case Origin::environment: return "environment";
+    case Origin::env_file: return "env file";
+    case Origin::config_file: return "config file";
+    case Origin::fallback: return "default";
+  }
+  return "?";
+}
+
+/// CLI11's own messages can have several lines and repeat what was typed.
+std::string one_line(std::string text) {
+  std::ranges::replace(text, '\n', ' ');
+  return printable(text, 400);
+}
+
+/// The arguments as CLI11 wants them, last one first. It takes `--flag=` for a flag whose value is
+/// the next argument; here it is a flag with an empty value.
+std::vector<std::string> arguments_for_cli11(int argc, const char* const* argv) {
+  std::vector<std::string> arguments;
+  for (int i = 1; i < argc; ++i) {
+    const std::string argument = argv[i];
+    if (argument.starts_with("--") && argument.find('=') == argument.size() - 1) {
+      arguments.push_back(argument.substr(0, argument.size() - 1));
+      arguments.emplace_back();
+    } else {
+      arguments.push_back(argument);
+    }
+  }
+  std::ranges::reverse(arguments);
+  return arguments;
+}
+
+/// The program's command line: CLI11's view of it, and what it fills in.
+class CommandLine {
+ public:
+  CommandLine();
+
+  /// Throws CLI::ParseError, also for --help, and UsageError.
+  void parse(int argc, const char* const* argv);
+
+  int exit_status(const CLI::Success& help) const { return app_.exit(help); }
+  [[nodiscard]] Options take() { return std::move(options_); }
+
+ private:
+  void add_commands();
+  void read_sources();
+  void show_settings();
+
+  Options options_;
+  std::string config_, env_file_, profile_;
+  CLI::App app_{description, "mcp-ws-shim"};
+  Flags flags_{app_};
+};
+
+CommandLine::CommandLine() {
+  options_.core.shim_version = version;
+  app_.set_version_flag("--version", [] {
+    return std::string("mcp-ws-shim ") + version + "\n" + library_versions() + "\n" + compiled_in;
+  });
+  add_settings(flags_, options_);
+  const auto add_text = [this](const char* flag, const char* value, const char* help,
+                               std::string& target) {
+    flags_.add(
+        flag, value, help,
+        [&target](const std::string& text) -> std::string {
+          target = text;
+          return text.empty() ? "must not be empty" : "";
+        },
+        [&target] { return target.empty() ? std::string("not set") : printable(target); });
+  };
+  add_text("--config", "PATH", "TOML file with settings: ping-interval = \"15s\"", config_);
+  add_text("--env-file", "PATH", "file with settings: MCP_WS_SHIM_PING_INTERVAL=15s", env_file_);
+  add_text("--profile", "NAME", "section [profile.NAME] of the config file that overrides the rest",
+           profile_);
+  add_commands();
+  app_.footer("Every flag --foo-bar is also read from the environment as MCP_WS_SHIM_FOO_BAR.");
+}
+
+void CommandLine::add_commands() {
+  app_.require_subcommand(0, 1);
+  const auto add = [this](const char* name, const char* help, Command command) {
+    CLI::App* const sub = app_.add_subcommand(name, help);
+    sub->fallthrough();
+    sub->footer("All flags of mcp-ws-shim --help can be given too.");
+    sub->parse_complete_callback([this, command] { options_.command = command; });
+    return sub;
+  };
+  CLI::App* const call =
+      add("call", "send one request to the backend and print its result", Command::call);
+  call->add_option("method", options_.call.method, "for example tools/list")->required();
+  call->add_option("params", options_.call.params, "JSON; - reads it from stdin");
+  call->add_flag("--notify", options_.call.notify, "send a notification; wait for no answer");
+  call->add_option("--timeout", "longest wait for the answer [1m]")->type_name("TIME");
+  CLI::App* const doctor = add("doctor", "check a backend step by step", Command::doctor);
+  doctor->add_flag("--json", options_.json, "one JSON object");
+  CLI::App* const status = add("status", "show every running shim of this user", Command::status);
+  status->add_flag("--json", options_.json, "one JSON array");
+  status->add_flag("--watch", options_.watch, "show it again and again");
+  status->add_flag("--prometheus", options_.prometheus, "text for a node exporter");
+  CLI::App* const config =
+      add("config", "show each setting and where it comes from", Command::config);
+  config->add_flag("--json", options_.json, "one JSON array");
+}
+
+void CommandLine::parse(int argc, const char* const* argv) {
+  app_.parse(arguments_for_cli11(argc, argv));
+  const CLI::Option* const timeout = app_.get_subcommand("call")->get_option("--timeout");
+  if (timeout->count() > 0) {
+    const auto value = parse_duration(timeout->results().back());
+    if (!value || *value < 1ms || *value > 24h)
+      throw UsageError("--timeout: must be a duration from 1ms to 24h, such as 10s");
+    options_.call.timeout = *value;
+  }
+  read_sources();
+  const Command command = options_.command;
+  if (options_.endpoints.empty() && command != Command::status && command != Command::config)
+    throw UsageError("no backend given; write mcp-ws-shim ws://127.0.0.1:8765");
+  if (options_.cache_dir.empty()) options_.cache_dir = default_cache_dir();
+  if (options_.ca_file.empty()) options_.ca_file = foreign_ca_file();
+  check_together(options_);
+  if (command == Command::config) show_settings();
+}
+
+/// Each file is named by what is stronger than it.
+void CommandLine::read_sources() {
+  auto& settings = flags_.settings();
+  std::vector<Source> sources{command_line(settings), environment(settings)};
+  const auto strongest = [&sources](const std::string& flag) -> std::string {
+    for (const Source& source : sources) {
+      const auto found = source.entries.find(flag);
+      if (found != source.entries.end()) return found->second.values.back();
+    }
+    return {};
+  };
+  if (const std::string path = strongest("--env-file"); !path.empty())
+    sources.push_back(env_file(path, settings));
+  const std::string profile = strongest("--profile");
+  if (const std::string path = strongest("--config"); !path.empty()) {
+    sources.push_back(config_file(path, profile, settings));
+  } else if (!profile.empty()) {
+    throw UsageError("--profile needs a --config file");
+  }
+  apply_sources(sources, settings);
+  forget_secret_variables();
+}
+
+void CommandLine::show_settings() {
+  for (const Setting& setting : flags_.settings())
+    options_.shown.push_back({setting.key(), setting.show(), name(setting.origin)});
+}
+
+int usage_error(const std::string& text) {
+  std::fprintf(stderr, "mcp-ws-shim: %s\n", one_line(text).c_str());
+  return 2;
+}
+
+}  // namespace
+
+ParsedOptions parse_options(int argc, const char* const* argv) {
+  CommandLine line;
+  try {
+    line.parse(argc, argv);
+  } catch (const CLI::Success& help) {
+    return {.options = std::nullopt, .exit_status = line.exit_status(help)};
+  } catch (const CLI::ParseError& error) {
+    return {.options = std::nullopt, .exit_status = usage_error(error.what())};
+  } catch (const UsageError& error) {
+    return {.options = std::nullopt, .exit_status = usage_error(error.what())};
+  }
+  return {.options = line.take(), .exit_status = 0};
+}
+
+}  // namespace shim

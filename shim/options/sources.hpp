@@ -1,0 +1,50 @@
+#pragma once
+
+#include <map>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "shim/options/flags.hpp"
+
+/// Where settings come from besides the command line (contract 2).
+namespace shim {
+
+/// Something in the command line, the environment or a file that cannot be used. what() is one line
+/// that says what to do, without any secret in it.
+struct UsageError : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+/// Values by setting, and what to call each in an error message.
+struct Source {
+  struct Entry {
+    std::string label;
+    std::vector<std::string> values;
+  };
+  Origin origin = Origin::fallback;
+  std::map<std::string, Entry> entries;  ///< by flag
+};
+
+/// What was given on the command line.
+[[nodiscard]] Source command_line(const std::vector<Setting>& settings);
+
+/// The process's environment. An empty variable counts as absent.
+[[nodiscard]] Source environment(const std::vector<Setting>& settings);
+
+/// A file with lines `MCP_WS_SHIM_FOO_BAR=value`; blank lines and `#` comments are skipped, quotes
+/// around a value are taken off. Throws UsageError for anything else, for names that are no
+/// setting, and for a file that holds a secret and that others can read.
+[[nodiscard]] Source env_file(const std::string& path, const std::vector<Setting>& settings);
+
+/// A TOML file with lines `foo-bar = value` and perhaps sections `[profile.NAME]`, of which the one
+/// that is asked for overrides what stands before it. `profile` may be empty. Throws like
+/// env_file().
+[[nodiscard]] Source config_file(const std::string& path, const std::string& profile,
+                                 const std::vector<Setting>& settings);
+
+/// Gives each setting the value of the first source that has one. Throws UsageError if that value
+/// makes no sense.
+void apply_sources(const std::vector<Source>& sources, std::vector<Setting>& settings);
+
+}  // namespace shim
