@@ -44,7 +44,7 @@ done
 # An entry of --help starts with its flag; words of the explanation may look like flags, too.
 known="$(grep -E '^ +-' <<<"$help_text" | sed -E 's/^( +[^ ].{0,27}).*/\1/' | flags)"
 # In the manual a flag is the tag of a paragraph, and each - in it is written \-.
-documented="$(grep -A 1 -x '\.TP' "$manual" | sed 's/\\-/-/g' | grep -E '^\.B[RI]* (-h |--)' | flags)"
+documented="$(grep -A 1 -x '\.TP' "$manual" | sed 's/\\-/-/g' | grep -E '^\.B[RI]* (-h |--)' | flags || true)"
 documented_commands="$(awk '/^\.S[HS]/ { commands = ($2 == "COMMANDS") }
   commands && tag && $2 ~ /^[a-z]/ { print $2 }
   { tag = ($0 == ".TP") }' "$manual" | sort)"

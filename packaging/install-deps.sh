@@ -27,7 +27,7 @@ test_packages=(openssl python3 python3-websockets)
 package_packages=(dpkg-dev libcap-dev zlib1g-dev git)
 # npm often comes with another nodejs than Debian's, and Debian's npm would remove that.
 command -v npm >/dev/null || package_packages+=(npm)
-package_test_packages=(lintian man-db mmdebstrap openssl python3)
+package_test_packages=(ccache lintian man-db mmdebstrap openssl python3)
 # The version is fixed because another clang-format formats differently.
 ci_packages=(clang-format-14 clang-tidy-14 shellcheck)
 # Of the engines podman is the one that needs no daemon; iptables is for the ports it publishes.

@@ -4,7 +4,7 @@ set -euo pipefail
 
 usage() {
   cat <<'TEXT'
-Usage: packaging/test-packages.sh [deb] [tarball] [npm] [reproducible]
+Usage: packaging/test-packages.sh [--required] [deb] [tarball] [npm] [reproducible]
 
 Builds the three packages, then tests the parts that are named, all by default. A session with the
 fake backend is held through each installed program, over ws:// and, with the system's certificates,
@@ -15,15 +15,20 @@ over wss://.
   npm           installed without a network; run by npm, by npx, and by npx from a registry
   reproducible  a second build, elsewhere and from nothing, gives the same bytes
 
-Needs root for the clean systems, which mmdebstrap makes from apt's mirrors. The last line is
-"N passed, N failed".
+  --required    what cannot be tested here counts as failed instead of skipped
+  -h, --help    this text
+
+Needs root for the clean systems, which mmdebstrap makes from apt's mirrors. Compiles with ccache
+unless CMAKE_CXX_COMPILER_LAUNCHER says otherwise. The last line is "N passed, N failed".
 TEXT
 }
 
+required=false
 parts=()
 while (($# > 0)); do
   case "$1" in
     deb | tarball | npm | reproducible) parts+=("$1") ;;
+    --required) required=true ;;
     -h | --help)
       usage
       exit 0
@@ -39,6 +44,7 @@ done
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 root="$PWD"
+export CMAKE_CXX_COMPILER_LAUNCHER="${CMAKE_CXX_COMPILER_LAUNCHER-ccache}"
 work="$(mktemp -d)"
 chmod 755 "$work" # apt reads packages from it as another user
 running=()
@@ -79,7 +85,15 @@ check() {
   fi
 }
 
-skip() { echo "SKIPPED: $1: $2"; }
+# skip NAME REASON
+skip() {
+  if $required; then
+    failed=$((failed + 1))
+    echo "FAILED  $1: $2"
+  else
+    echo "SKIPPED: $1: $2"
+  fi
+}
 
 give_up() {
   echo "test-packages.sh: $1"
