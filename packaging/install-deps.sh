@@ -9,8 +9,9 @@ Usage: packaging/install-deps.sh [--tests] [--packages] [--package-tests] [--ci]
 Installs what is missing to build mcp-ws-shim on Debian 12 or newer. Needs root or sudo, but only if
 something is missing.
 
-  --tests          also what the tests use: certificates, a backend that others wrote
-  --packages       also what builds the packages; npm only if there is none yet
+  --tests          also what the tests use: certificates, backends, proxies and clients that others
+                   wrote; nginx and haproxy are installed, but not started
+  --packages       also what builds the packages
   --package-tests  also what builds and tests the packages
   --ci             all of that, and what else .ci/run uses: formatting, static analysis, containers
   -h, --help       this text
@@ -23,15 +24,21 @@ packages=(
   libwebsockets-dev libssl-dev libsimdjson-dev nlohmann-json3-dev libcli11-dev libspdlog-dev
   doctest-dev
 )
-test_packages=(openssl python3 python3-websockets)
+test_packages=(openssl python3 python3-websockets nginx haproxy iproute2 tmux)
 package_packages=(dpkg-dev libcap-dev zlib1g-dev git)
-# npm often comes with another nodejs than Debian's, and Debian's npm would remove that.
-command -v npm >/dev/null || package_packages+=(npm)
 package_test_packages=(ccache lintian man-db mmdebstrap openssl python3)
+# npm may come from elsewhere, as part of another nodejs package.
+if ! command -v npm >/dev/null; then
+  test_packages+=(nodejs npm)
+  package_packages+=(nodejs npm)
+fi
+# Packages with a daemon of the same name. The tests run it by themselves; it is neither started nor
+# enabled.
+daemons=(nginx haproxy)
 # The version is fixed because another clang-format formats differently.
 ci_packages=(clang-format-14 clang-tidy-14 shellcheck)
 # Of the engines podman is the one that needs no daemon; iptables is for the ports it publishes.
-ci_packages+=(podman podman-compose runc iptables nftables iproute2)
+ci_packages+=(podman podman-compose runc iptables nftables)
 
 fail() {
   echo "install-deps: $*" >&2
@@ -96,9 +103,30 @@ apt_get() {
   "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq \
     -o DPkg::Lock::Timeout=300 -o Acquire::Retries=3 "$@"
 }
+
+# Without this file, installing a daemon starts it. Images often have one of their own.
+policy=/usr/sbin/policy-rc.d
+forbid_starting() {
+  [[ ! -e "$policy" ]] || return 0
+  trap '"${as_root[@]}" rm -f "$policy"' EXIT
+  trap 'exit 130' INT
+  trap 'exit 143' TERM
+  printf '#!/bin/sh\nexit 101\n' | "${as_root[@]}" tee "$policy" >/dev/null
+  "${as_root[@]}" chmod 755 "$policy"
+}
+
+new_daemons=()
+for package in "${missing[@]}"; do
+  [[ " ${daemons[*]} " != *" $package "* ]] || new_daemons+=("$package")
+done
+((${#new_daemons[@]} == 0)) || forbid_starting
+
 apt_get update </dev/null || fail "apt-get update failed (see above)"
 apt_get install --no-install-recommends -y "${missing[@]}" </dev/null ||
   fail "apt-get could not install: ${missing[*]} (see above)"
+for daemon in "${new_daemons[@]}"; do
+  "${as_root[@]}" update-rc.d "$daemon" disable
+done
 
 mapfile -t missing < <(missing_packages)
 ((${#missing[@]} == 0)) || fail "still missing: ${missing[*]}"

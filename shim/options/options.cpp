@@ -197,6 +197,7 @@ void CommandLine::parse(int argc, const char* const* argv) {
     throw UsageError("no backend given; write mcp-ws-shim ws://127.0.0.1:8765");
   if (options_.cache_dir.empty()) options_.cache_dir = default_cache_dir();
   if (options_.ca_file.empty()) options_.ca_file = foreign_ca_file();
+  options_.core.trace_messages = !options_.log.off && options_.log.level == LogLevel::trace;
   check_together(options_);
   if (command == Command::config) show_settings();
 }
