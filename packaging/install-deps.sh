@@ -9,7 +9,7 @@ Usage: packaging/install-deps.sh [--tests] [--ci]
 Installs what is missing to build mcp-ws-shim on Debian 12 or newer. Needs root or sudo, but only if
 something is missing.
 
-  --tests     also what the tests use: certificates, a backend that others wrote
+  --tests     also what the tests use: certificates, a backend that others wrote, a terminal
   --ci        also what .ci/run uses: the tests, formatting, static analysis, containers
   -h, --help  this text
 TEXT
@@ -21,7 +21,7 @@ packages=(
   libwebsockets-dev libssl-dev libsimdjson-dev nlohmann-json3-dev libcli11-dev libspdlog-dev
   doctest-dev
 )
-test_packages=(openssl python3 python3-websockets)
+test_packages=(openssl python3 python3-websockets tmux)
 # The version is fixed because another clang-format formats differently.
 ci_packages=(clang-format-14 clang-tidy-14 shellcheck git)
 # Of the engines podman is the one that needs no daemon; iptables is for the ports it publishes.

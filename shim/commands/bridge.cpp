@@ -22,6 +22,7 @@
 #include "shim/io/loop.hpp"
 #include "shim/io/memory.hpp"
 #include "shim/io/process.hpp"
+#include "shim/io/status_file.hpp"
 #include "shim/io/stdio.hpp"
 #include "shim/io/suspend.hpp"
 #include "shim/io/token.hpp"
@@ -53,6 +54,7 @@ class Bridge {
 
  private:
   void turn();
+  [[nodiscard]] std::optional<TimePoint> next_deadline() const;
   void perform(Actions& actions);
   void start_afresh(const CheckFailed& failure);
 
@@ -93,6 +95,7 @@ class Bridge {
   TimePoint now_ = monotonic_now();
   std::unique_ptr<Session> session_;
   std::optional<HealthFile> health_file_;
+  StatusFile status_{version};
   std::optional<TimePoint> last_failure_;
   bool finished_ = false;
 };
@@ -132,12 +135,14 @@ Bridge::Bridge(const Options& options)
   log_.write(LogLevel::info, std::string("mcp-ws-shim ") + version + " for " +
                                  options.core.endpoints.front() + ", pid " +
                                  std::to_string(::getpid()));
+  if (!status_.error().empty())
+    log_.write(LogLevel::debug, "no status file is kept: " + printable(status_.error()));
 }
 
 void Bridge::run() {
   turn();
   while (!finished_) {
-    loop_.wake_at(session_->next_deadline());
+    loop_.wake_at(next_deadline());
     loop_.turn();
     turn();
   }
@@ -162,6 +167,13 @@ void Bridge::turn() {
     }
     perform(actions);
   } while (!inbox_.empty() && !finished_);
+  if (!finished_) status_.update(now_, *session_);
+}
+
+std::optional<TimePoint> Bridge::next_deadline() const {
+  const auto session = session_->next_deadline();
+  const auto status = status_.due();
+  return session && status ? std::min(session, status) : std::max(session, status);
 }
 
 void Bridge::perform(Actions& actions) {

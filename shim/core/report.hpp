@@ -16,8 +16,8 @@ namespace shim {
 /// secrets.
 struct Report {
   Phase phase = Phase::waiting;
-  Epoch epoch = 0;       ///< 0: no attempt yet
-  std::string endpoint;  ///< of the present or latest attempt, as logs call it
+  Epoch epoch = 0;                            ///< 0: no attempt yet
+  std::string endpoint;                       ///< of the present or latest attempt, as logs call it
   TimePoint since;                            ///< when this phase began
   unsigned attempts = 0;                      ///< failed since a link was last ready
   std::string last_error;                     ///< cause and detail of the latest loss, or empty

@@ -119,7 +119,7 @@ class Supervisor {
   TimePoint phase_since_;
   TimePoint ready_since_;
   Duration ping_round_trip_{};
-  bool is_up_ = false;          ///< a sign of life came while an attempt was under way
+  bool is_up_ = false;  ///< a sign of life came while an attempt was under way
   unsigned outage_attempts_ = 0;
   std::string last_error_;
 };

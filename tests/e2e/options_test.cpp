@@ -2,50 +2,15 @@
 // (contract 2 and 11).
 
 #include <doctest/doctest.h>
-#include <poll.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <array>
 
 #include "backend.hpp"
+#include "command.hpp"
 #include "host.hpp"
 
 namespace e2e {
 namespace {
-
-struct Outcome {
-  int status = -1;
-  std::string out;
-  std::string err;
-};
-
-/// Runs the shim to its end, with nothing on its stdin.
-Outcome run(const Arguments& arguments, const std::vector<std::string>& environment = {}) {
-  TempDir files;
-  write_file(files.path("out"), "");
-  Ends out = make_pipe();
-  Ends err = make_pipe();
-  Process shim(Arguments{shim_program()} + arguments, environment,
-               Streams{.in = -1, .out = out.write.get(), .err = err.write.get()});
-  out.write.close();
-  err.write.close();
-  Outcome outcome;
-  // What it says here is less than a pipe holds.
-  outcome.status = shim.wait(allowed(patience)).value_or(-1);
-  const auto rest_of = [](const File& file) {
-    std::string text;
-    std::array<char, 4096> buffer{};
-    for (ssize_t n = 0; (n = ::read(file.get(), buffer.data(), buffer.size())) > 0;) {
-      text.append(buffer.data(), static_cast<std::size_t>(n));
-    }
-    return text;
-  };
-  shim.kill();
-  outcome.out = rest_of(out.read);
-  outcome.err = rest_of(err.read);
-  return outcome;
-}
 
 /// One clear line, exit 2, nothing on stdout.
 void check_usage_error(const Arguments& arguments,
@@ -53,7 +18,7 @@ void check_usage_error(const Arguments& arguments,
   std::string shown;
   for (const std::string& argument : arguments) shown += argument + " ";
   CAPTURE(shown);
-  const Outcome outcome = run(arguments, environment);
+  const Outcome outcome = run_shim(arguments, environment);
   CAPTURE(outcome.err);
   CHECK(outcome.status == 2);
   CHECK(outcome.out.empty());
@@ -95,7 +60,7 @@ TEST_CASE("options: a URL of a kind that cannot work is refused") {
 }
 
 TEST_CASE("options: a password in a URL is not repeated in the message") {
-  const Outcome outcome = run({"ws://user:hunter2@host/"});
+  const Outcome outcome = run_shim({"ws://user:hunter2@host/"});
   CHECK(outcome.status == 2);
   CHECK(outcome.err.find("hunter2") == std::string::npos);
 }
@@ -158,14 +123,14 @@ TEST_CASE("options: a bad value in the environment is an error, too") {
 }
 
 TEST_CASE("options: --help and --version say what they should and exit 0") {
-  const Outcome help = run({"--help"});
+  const Outcome help = run_shim({"--help"});
   CHECK(help.status == 0);
   CHECK(help.err.empty());
   for (const char* part :
        {"--connect-timeout", "--header", "--log-level", "MCP_WS_SHIM_", "ws://"}) {
     check_holds(help.out, part);
   }
-  const Outcome version = run({"--version"});
+  const Outcome version = run_shim({"--version"});
   CHECK(version.status == 0);
   CHECK(version.err.empty());
   CHECK(version.out.starts_with("mcp-ws-shim "));
@@ -225,7 +190,7 @@ TEST_CASE("options: an empty subprotocol offers none, in each way to write it") 
 }
 
 TEST_CASE("options: an empty value behind = is a value, and not the next argument") {
-  const Outcome outcome = run({"--max-message=", url});
+  const Outcome outcome = run_shim({"--max-message=", url});
   CHECK(outcome.status == 2);
   CHECK_MESSAGE(outcome.err.find(url) == std::string::npos, outcome.err);
 }
