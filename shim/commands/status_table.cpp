@@ -19,10 +19,12 @@ std::string state(const StatusEntry& shim) {
   return text;
 }
 
-/// How long ago, to the second; a wall clock that was set back makes it zero.
+/// How long ago, to the second. A wall clock that was set back makes it zero.
 std::string age(WallTime then, WallTime now) {
   const Duration span = std::max(now - then, Duration::zero());
-  return describe_duration(std::chrono::floor<std::chrono::seconds>(span));
+  return span < std::chrono::seconds(1)
+             ? "0 s"
+             : describe_duration(std::chrono::floor<std::chrono::seconds>(span));
 }
 
 std::string in_ms(Duration span) {
