@@ -16,6 +16,7 @@
 #include "shim/core/session.hpp"
 #include "shim/io/cache.hpp"
 #include "shim/io/clock.hpp"
+#include "shim/io/hardening.hpp"
 #include "shim/io/health_file.hpp"
 #include "shim/io/link.hpp"
 #include "shim/io/log.hpp"
@@ -205,6 +206,7 @@ int run_bridge(const Options& options) {
   return_memory_early();
   throw_on_failed_check();
   Bridge bridge(options);
+  harden(options.has_token() || !options.headers.empty());
   bridge.run();
   return 0;
 }

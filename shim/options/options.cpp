@@ -193,6 +193,7 @@ void CommandLine::parse(int argc, const char* const* argv) {
   if (options_.endpoints.empty() && command != Command::status && command != Command::config)
     throw UsageError("no backend given; write mcp-ws-shim ws://127.0.0.1:8765");
   if (options_.cache_dir.empty()) options_.cache_dir = default_cache_dir();
+  options_.core.trace_messages = !options_.log.off && options_.log.level == LogLevel::trace;
   check_together(options_);
   if (command == Command::config) show_settings();
 }

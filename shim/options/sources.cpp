@@ -83,7 +83,7 @@ Source command_line(const std::vector<Setting>& settings) {
   for (const Setting& setting : settings) {
     if (setting.option == nullptr || setting.option->count() == 0) continue;
     auto values = setting.option->results();
-    if (setting.is_toggle) values = {values.back()};
+    if (setting.separator == '\0') values = {values.back()};  // said twice, the last word counts
     source.entries[setting.flag] = {.label = setting.flag, .values = std::move(values)};
   }
   return source;

@@ -119,6 +119,8 @@ int Server::callback(lws* wsi, lws_callback_reasons reason, void* user, void* in
 
 int Server::dispatch(lws* wsi, lws_callback_reasons reason, ConnId* slot, void* in, size_t len) {
   switch (reason) {
+    case LWS_CALLBACK_OPENSSL_PERFORM_CLIENT_CERT_VERIFICATION:
+      return len == 0 ? 1 : 0;  // OpenSSL's verdict, which libwebsockets leaves to us
     case LWS_CALLBACK_FILTER_NETWORK_CONNECTION:
       return on_accept(wsi, static_cast<int>(reinterpret_cast<lws_intptr_t>(in)));
     case LWS_CALLBACK_HTTP_CONFIRM_UPGRADE: return on_upgrade(wsi);

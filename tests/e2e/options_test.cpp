@@ -3,32 +3,12 @@
 
 #include <doctest/doctest.h>
 
-#include <algorithm>
-
 #include "backend.hpp"
-#include "command.hpp"
 #include "host.hpp"
+#include "run.hpp"
 
 namespace e2e {
 namespace {
-
-/// One clear line, exit 2, nothing on stdout.
-void check_usage_error(const Arguments& arguments,
-                       const std::vector<std::string>& environment = {}) {
-  std::string shown;
-  for (const std::string& argument : arguments) shown += argument + " ";
-  CAPTURE(shown);
-  const Outcome outcome = run_shim(arguments, environment);
-  CAPTURE(outcome.err);
-  CHECK(outcome.status == 2);
-  CHECK(outcome.out.empty());
-  CHECK(std::ranges::count(outcome.err, '\n') == 1);
-  CHECK(outcome.err.starts_with("mcp-ws-shim: "));
-  CHECK(outcome.err.size() > 30);
-  CHECK(std::ranges::none_of(outcome.err, [](char c) {
-    return c != '\n' && (static_cast<unsigned char>(c) < 32 || c == 127);
-  }));
-}
 
 const std::string url = "ws://127.0.0.1:1/";
 
@@ -60,7 +40,7 @@ TEST_CASE("options: a URL of a kind that cannot work is refused") {
 }
 
 TEST_CASE("options: a password in a URL is not repeated in the message") {
-  const Outcome outcome = run_shim({"ws://user:hunter2@host/"});
+  const Outcome outcome = run({"ws://user:hunter2@host/"});
   CHECK(outcome.status == 2);
   CHECK(outcome.err.find("hunter2") == std::string::npos);
 }
@@ -123,14 +103,14 @@ TEST_CASE("options: a bad value in the environment is an error, too") {
 }
 
 TEST_CASE("options: --help and --version say what they should and exit 0") {
-  const Outcome help = run_shim({"--help"});
+  const Outcome help = run({"--help"});
   CHECK(help.status == 0);
   CHECK(help.err.empty());
   for (const char* part :
        {"--connect-timeout", "--header", "--log-level", "MCP_WS_SHIM_", "ws://"}) {
     check_holds(help.out, part);
   }
-  const Outcome version = run_shim({"--version"});
+  const Outcome version = run({"--version"});
   CHECK(version.status == 0);
   CHECK(version.err.empty());
   CHECK(version.out.starts_with("mcp-ws-shim "));
@@ -190,7 +170,7 @@ TEST_CASE("options: an empty subprotocol offers none, in each way to write it") 
 }
 
 TEST_CASE("options: an empty value behind = is a value, and not the next argument") {
-  const Outcome outcome = run_shim({"--max-message=", url});
+  const Outcome outcome = run({"--max-message=", url});
   CHECK(outcome.status == 2);
   CHECK_MESSAGE(outcome.err.find(url) == std::string::npos, outcome.err);
 }

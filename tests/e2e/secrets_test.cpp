@@ -7,8 +7,8 @@
 #include <filesystem>
 
 #include "backend.hpp"
-#include "command.hpp"
 #include "host.hpp"
+#include "run.hpp"
 
 namespace e2e {
 namespace {
@@ -19,14 +19,13 @@ namespace fs = std::filesystem;
 const std::string token = "tok-5f0e2b7c91d84a36";
 const std::string header_secret = "hdr-c4a1d09e7b3f5826";
 const std::string query_secret = "qry-96b8e3f27d1a405c";
-const std::string env_token = "env-1d7c5a90e4b82f63";
 
 /// All that a shim and those who look at it have written, by name.
 class Written {
  public:
   void add(const std::string& name, const std::string& text) {
     ++count_;
-    for (const std::string& secret : {token, header_secret, query_secret, env_token}) {
+    for (const std::string& secret : {token, header_secret, query_secret}) {
       const bool found = text.find(secret.substr(4)) != std::string::npos;
       CHECK_MESSAGE(!found, secret.substr(0, 3) << " secret in " << name);
     }
@@ -40,9 +39,8 @@ class Written {
   }
   void add_process(pid_t pid) {
     for (const char* const name : {"cmdline", "environ", "comm"}) {
-      const std::string text = read_file("/proc/" + std::to_string(pid) + "/" + name);
-      add(name, text);
-      CHECK(!text.empty());
+      // The environment of a process that holds a secret is for root to read, if at all.
+      add(name, read_file("/proc/" + std::to_string(pid) + "/" + name));
     }
   }
 
@@ -93,10 +91,10 @@ TEST_CASE("secrets: nothing that is written, shown or answered holds one") {
     all.add_process(host.pid());
     for (const char* const format : {"", "--json", "--prometheus"}) {
       const Outcome outcome =
-          run_shim(*format == '\0' ? Arguments{"status"} : Arguments{"status", format}, places);
+          run(*format == '\0' ? Arguments{"status"} : Arguments{"status", format}, places);
       all.add("status", outcome.out + outcome.err);
     }
-    const Outcome config = run_shim({"config"}, environment);
+    const Outcome config = run({"config"}, environment);
     CHECK(config.status == 0);
     all.add("config", config.out + config.err);
   };
@@ -127,26 +125,8 @@ TEST_CASE("secrets: nothing that is written, shown or answered holds one") {
   for (const std::string& secret : {token, header_secret, query_secret}) check_holds(sent, secret);
   CHECK(all.count() > 40);
   for (const char* const part : {"/place?key=", "outcome-unknown", "mcp_ws_shim_ready", "\"phase\"",
-                                 "\"results\"", "MCP_WS_SHIM_TOKEN_FILE="})
+                                 "\"results\"", "--offline"})
     check_holds(all.all(), part);
-}
-
-TEST_CASE("secrets: a token from the environment is nowhere to be found either") {
-  const TempDir written;
-  Backend backend(Arguments{"--token", env_token});
-  const std::vector<std::string> places{"XDG_RUNTIME_DIR=" + written.path(""),
-                                        "TMPDIR=" + written.path("")};
-  auto environment = places;
-  environment.push_back("MCP_WS_SHIM_TOKEN=" + env_token);
-  Host host(Arguments{"--log-level", "trace", "--log-file", written.path("log"), backend.url()},
-            {.environment = environment});
-  host.initialize();
-  Written all;
-  all.add_tree(written.path(""));
-  all.add_process(host.pid());
-  all.add("status", run_shim({"status", "--json"}, places).out);
-  check_holds(all.all(), "MCP_WS_SHIM_TOKEN=");
-  check_holds(all.all(), "\"phase\"");
 }
 
 }  // namespace e2e

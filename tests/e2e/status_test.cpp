@@ -9,8 +9,8 @@
 #include <filesystem>
 
 #include "backend.hpp"
-#include "command.hpp"
 #include "host.hpp"
+#include "run.hpp"
 
 namespace e2e {
 namespace {
@@ -40,7 +40,7 @@ class Place {
     host.expect("phase " + phase, [&] { return phase_of(host.pid()) == phase; });
   }
   [[nodiscard]] Outcome status(const Arguments& flags = {}) const {
-    return run_shim(Arguments{"status"} + flags, environment());
+    return run(Arguments{"status"} + flags, environment());
   }
 
  private:

@@ -1,8 +1,10 @@
-#include "command.hpp"
+#include "run.hpp"
 
+#include <doctest/doctest.h>
 #include <poll.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 
@@ -12,13 +14,10 @@
 
 namespace e2e {
 
-Outcome run_shim(const std::vector<std::string>& arguments,
-                 const std::vector<std::string>& environment) {
-  std::vector<std::string> command{shim_program()};
-  command.insert(command.end(), arguments.begin(), arguments.end());
+Outcome run(const Arguments& arguments, const std::vector<std::string>& environment) {
   Ends out = make_pipe();
   Ends err = make_pipe();
-  Process shim(command, environment,
+  Process shim(Arguments{shim_program()} + arguments, environment,
                Streams{.in = -1, .out = out.write.get(), .err = err.write.get()});
   out.write.close();
   err.write.close();
@@ -43,6 +42,22 @@ Outcome run_shim(const std::vector<std::string>& arguments,
   }
   outcome.status = shim.wait(Millis(deadline.left_ms())).value_or(-1);
   return outcome;
+}
+
+void check_usage_error(const Arguments& arguments, const std::vector<std::string>& environment) {
+  std::string shown;
+  for (const std::string& argument : arguments) shown += argument + " ";
+  CAPTURE(shown);
+  const Outcome outcome = run(arguments, environment);
+  CAPTURE(outcome.err);
+  CHECK(outcome.status == 2);
+  CHECK(outcome.out.empty());
+  CHECK(std::ranges::count(outcome.err, '\n') == 1);
+  CHECK(outcome.err.starts_with("mcp-ws-shim: "));
+  CHECK(outcome.err.size() > 30);
+  CHECK(std::ranges::none_of(outcome.err, [](char c) {
+    return c != '\n' && (static_cast<unsigned char>(c) < 32 || c == 127);
+  }));
 }
 
 }  // namespace e2e
