@@ -3,7 +3,7 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
-#include <array>
+#include <csignal>
 #include <filesystem>
 
 #include "backend.hpp"

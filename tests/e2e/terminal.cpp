@@ -22,7 +22,7 @@ std::string output_of(const std::string& command) {
   return text;
 }
 
-std::string quoted(const std::string& text) {
+std::string shell_word(const std::string& text) {
   std::string out = "'";
   for (const char c : text) out += c == '\'' ? std::string("'\\''") : std::string(1, c);
   return out + "'";
@@ -35,10 +35,10 @@ bool Terminal::available() { return std::system("tmux -V >/dev/null 2>&1") == 0;
 Terminal::Terminal(const std::string& script, const std::vector<std::string>& environment,
                    unsigned columns, unsigned rows) {
   std::string command = "exec env";
-  for (const std::string& variable : environment) command += " " + quoted(variable);
-  command += " sh -c " + quoted(script);
+  for (const std::string& variable : environment) command += " " + shell_word(variable);
+  command += " sh -c " + shell_word(script);
   tmux("-f /dev/null new-session -d -x " + std::to_string(columns) + " -y " + std::to_string(rows) +
-       " " + quoted(command));
+       " " + shell_word(command));
   tmux("set-option -g status off");
 }
 
@@ -52,12 +52,12 @@ Terminal::~Terminal() {
 
 std::string Terminal::tmux(const std::string& command) const {
   // Not the server of whoever runs the tests in a tmux.
-  return output_of("env -u TMUX tmux -S " + quoted(files_.path("tmux")) + " " + command);
+  return output_of("env -u TMUX tmux -S " + shell_word(files_.path("tmux")) + " " + command);
 }
 
 std::string Terminal::screen() const { return tmux("capture-pane -p"); }
 
-void Terminal::press(const std::string& key) const { tmux("send-keys " + quoted(key)); }
+void Terminal::press(const std::string& key) const { tmux("send-keys " + shell_word(key)); }
 
 void Terminal::resize(unsigned columns, unsigned rows) const {
   tmux("resize-window -x " + std::to_string(columns) + " -y " + std::to_string(rows));
