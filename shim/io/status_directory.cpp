@@ -15,9 +15,12 @@
 namespace shim {
 namespace {
 
+/// Without a slash at the end; empty if it is no absolute path.
 std::string absolute_path_in(const char* variable) {
   const char* const value = std::getenv(variable);
-  return value != nullptr && *value == '/' ? value : "";
+  std::string path = value != nullptr && *value == '/' ? value : "";
+  while (path.ends_with('/')) path.pop_back();
+  return path;
 }
 
 /// As the XDG Base Directory Specification wants it; not so after sudo.

@@ -60,7 +60,7 @@ TEST_CASE("status --watch: follows what happens, in place") {
   CHECK_FALSE(rig.terminal.shows_cursor());
 
   rig.backend.kill();
-  rig.terminal.expect_text("refused");
+  rig.terminal.expect_text(" failed ");
   seen = rig.terminal.screen();
   CHECK(count(seen, "PID ") == 1);
   CHECK(seen.find(" ready ") == std::string::npos);

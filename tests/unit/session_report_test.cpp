@@ -173,7 +173,7 @@ TEST_CASE("report 13: the health file's state") {
                             .modified = {},
                             .looked_at = WallTime(1h)}});
   CHECK(report_of(d).health == HealthState::fresh);
-  CHECK(d.session.report(d.now + settings.health_max_age).health == HealthState::stale);
+  CHECK(d.session.report(d.now + settings.health_max_age + 1ms).health == HealthState::stale);
 }
 
 TEST_CASE("report 13: two looks without a change are equal") {

@@ -167,7 +167,7 @@ TEST_CASE("status file 13: on a full disk the old file stays whole, and nothing 
   auto* const handler = ::signal(SIGXFSZ, SIG_IGN);
   const rlimit small{.rlim_cur = 100, .rlim_max = before.rlim_max};
   ::setrlimit(RLIMIT_FSIZE, &small);
-  rig.d.opened();
+  rig.d.go_ready();
   rig.update();
   const std::string text = read_text(rig.path());
   const auto files = files_in(rig.directory());
@@ -176,7 +176,7 @@ TEST_CASE("status file 13: on a full disk the old file stays whole, and nothing 
   CHECK(json::parse(text)["phase"] == "connecting");
   CHECK(files.size() == 1);
   rig.advance(5s);
-  CHECK(rig.read()["phase"] == "validating");
+  CHECK(rig.read()["phase"] == "ready");
 }
 
 TEST_CASE(
