@@ -39,6 +39,14 @@ std::uint64_t random_seed() {
   return seed;
 }
 
+/// By then all that belongs to starting is done.
+constexpr Duration settling_time = std::chrono::seconds(1);
+
+std::optional<TimePoint> earlier(std::optional<TimePoint> one, std::optional<TimePoint> other) {
+  if (!one || !other) return one ? one : other;
+  return std::min(*one, *other);
+}
+
 /// Contract 7: as long as a ping on an idle link may take in all.
 Duration ack_timeout(const Settings& settings) {
   const bool pings = settings.ping_interval > Duration::zero();
@@ -55,7 +63,6 @@ class Bridge {
 
  private:
   void turn();
-  [[nodiscard]] std::optional<TimePoint> next_deadline() const;
   void perform(Actions& actions);
   void start_afresh(const CheckFailed& failure);
 
@@ -94,6 +101,7 @@ class Bridge {
   HostOutput output_;
   HostInput input_;
   TimePoint now_ = monotonic_now();
+  std::optional<TimePoint> settle_at_ = now_ + settling_time;
   std::unique_ptr<Session> session_;
   std::optional<HealthFile> health_file_;
   StatusFile status_{version};
@@ -132,7 +140,8 @@ Bridge::Bridge(const Options& options)
       output_(loop_, STDOUT_FILENO, sink_),
       input_(loop_, STDIN_FILENO, options.core.max_message, sink_),
       session_(std::make_unique<Session>(options.core, random_seed(), now_)) {
-  if (options.core.has_health_file) health_file_.emplace(loop_, options.health_file, sink_);
+  if (options.core.has_health_file)
+    health_file_.emplace(loop_, options.health_file, options.core.health_max_age, sink_);
   log_.write(LogLevel::info, std::string("mcp-ws-shim ") + version + " for " +
                                  options.core.endpoints.front() + ", pid " +
                                  std::to_string(::getpid()));
@@ -143,9 +152,13 @@ Bridge::Bridge(const Options& options)
 void Bridge::run() {
   turn();
   while (!finished_) {
-    loop_.wake_at(next_deadline());
+    loop_.wake_at(earlier(earlier(session_->next_deadline(), settle_at_), status_.due()));
     loop_.turn();
     turn();
+    if (settle_at_ && now_ >= *settle_at_) {
+      settle_at_.reset();
+      drop_startup_pages();
+    }
   }
 }
 
@@ -169,12 +182,6 @@ void Bridge::turn() {
     perform(actions);
   } while (!inbox_.empty() && !finished_);
   if (!finished_) status_.update(now_, *session_);
-}
-
-std::optional<TimePoint> Bridge::next_deadline() const {
-  const auto session = session_->next_deadline();
-  const auto status = status_.due();
-  return session && status ? std::min(session, status) : std::max(session, status);
 }
 
 void Bridge::perform(Actions& actions) {

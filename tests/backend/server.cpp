@@ -182,6 +182,7 @@ int Server::on_message(Connection& connection, const std::string& text) {
     }
     journal_.write(line);
   }
+  if (connection.wedged) return 0;
   if (faults.drop_after && connection.received >= *faults.drop_after) {
     reset_connection(connection.wsi);
     return -1;
@@ -277,7 +278,7 @@ void Server::deliver(const effect::Answer& answer) {
 
 void Server::enqueue(ConnId conn, const std::string& text, bool binary, bool answer) {
   Connection* connection = find(conn);
-  if (connection == nullptr || connection->close) return;
+  if (connection == nullptr || connection->close || connection->wedged) return;
   auto& queue = connection->queue;
   if (queue.empty() || queue.back().size() + text.size() > kWriteBytes) queue.emplace_back();
   const Opcode opcode = binary ? Opcode::binary : Opcode::text;

@@ -109,7 +109,8 @@ TEST_CASE("token: nobody finds it in /proc, in logs, in the cache or in answers"
   const std::string secret = "hunter2hunter2";
   backend.start({"--token", secret});
   const std::string cache = backend.file("cache");
-  Host host(quick() + Arguments{"--log-level", "trace", "--offline", "cache", "--cache-dir", cache} +
+  Host host(quick() +
+                Arguments{"--log-level", "trace", "--offline", "cache", "--cache-dir", cache} +
                 backend.url(),
             {.environment = {"MCP_WS_SHIM_TOKEN=" + secret}});
   host.initialize();

@@ -8,8 +8,6 @@ import { INSPECTORS, MCP_CLI, MCPORTER, MCPORTER_DAEMON, Run } from './cli.mjs';
 
 const LISTERS = [...INSPECTORS, MCPORTER];
 const CALLERS = [...LISTERS, MCP_CLI];
-// In the legacy era the Inspector sets a log level before it asks for anything, which no cache answers.
-const OFFLINE_LISTERS = LISTERS.filter((client) => client !== INSPECTORS[0]);
 const TOOLS = ['echo', 'sleep', 'counter'];
 const UNKNOWN = /may or may not have been carried out/;
 
@@ -137,7 +135,7 @@ async function mcportersDaemonOutlivesThreeRestarts(context, client) {
 
 export default [
   ...each(CALLERS, aCommandCallsATool),
-  ...each(OFFLINE_LISTERS, aCommandListsTheToolsWithTheBackendAndFromTheCache),
+  ...each(LISTERS, aCommandListsTheToolsWithTheBackendAndFromTheCache),
   ...each(CALLERS, aCommandStartedBeforeTheBackendWaitsForIt),
   ...each(CALLERS, aCallInFlightWhenTheBackendIsKilledIsReportedAndNotRepeated),
   ...each(INSPECTORS, aReadOnlyCallInFlightWhenTheBackendIsKilledIsAnsweredByTheNextOne),
