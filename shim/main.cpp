@@ -3,6 +3,7 @@
 
 #include "shim/commands/bridge.hpp"
 #include "shim/commands/config.hpp"
+#include "shim/commands/status.hpp"
 #include "shim/io/descriptor.hpp"
 #include "shim/options/options.hpp"
 
@@ -12,9 +13,9 @@ int run(const shim::Options& options) {
   switch (options.command) {
     case shim::Command::bridge: return shim::run_bridge(options);
     case shim::Command::config: return shim::run_config(options);
+    case shim::Command::status: return shim::run_status(options);
     case shim::Command::call:
-    case shim::Command::doctor:
-    case shim::Command::status: break;
+    case shim::Command::doctor: break;
   }
   return 1;
 }
