@@ -2,7 +2,9 @@
 #include <exception>
 
 #include "shim/commands/bridge.hpp"
+#include "shim/commands/call.hpp"
 #include "shim/commands/config.hpp"
+#include "shim/commands/doctor.hpp"
 #include "shim/io/descriptor.hpp"
 #include "shim/options/options.hpp"
 
@@ -12,8 +14,8 @@ int run(const shim::Options& options) {
   switch (options.command) {
     case shim::Command::bridge: return shim::run_bridge(options);
     case shim::Command::config: return shim::run_config(options);
-    case shim::Command::call:
-    case shim::Command::doctor:
+    case shim::Command::call: return shim::run_call(options);
+    case shim::Command::doctor: return shim::run_doctor(options);
     case shim::Command::status: break;
   }
   return 1;
