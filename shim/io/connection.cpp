@@ -294,8 +294,10 @@ int Connection::on_connection(lws* wsi, int reason, void* in, std::size_t length
     case LWS_CALLBACK_CLIENT_APPEND_HANDSHAKE_HEADER:
       request_sent_ = true;
       unwatch_tcp();
-      note_tcp_connected();
-      report_tls();
+      if (!loss_known_) {  // libwebsockets tries to write even if connect() has failed
+        note_tcp_connected();
+        report_tls();
+      }
       return add_headers(in, length);
     case LWS_CALLBACK_CLIENT_FILTER_PRE_ESTABLISH:
       if (services_.on_milestone && !silent_)

@@ -193,7 +193,9 @@ void CommandLine::parse(int argc, const char* const* argv) {
   read_sources();
   const Command command = options_.command;
   if (options_.endpoints.empty() && command != Command::status && command != Command::config)
-    throw UsageError("no backend given; write mcp-ws-shim ws://127.0.0.1:8765");
+    throw UsageError(std::string("no backend given; write mcp-ws-shim ") +
+                     (command == Command::call ? "call --url ws://127.0.0.1:8765 tools/list"
+                                               : "ws://127.0.0.1:8765"));
   if (options_.cache_dir.empty()) options_.cache_dir = default_cache_dir();
   check_together(options_);
   if (command == Command::config || command == Command::doctor) show_settings();
