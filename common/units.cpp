@@ -97,8 +97,8 @@ std::string describe_duration(Duration span) {
     length = std::snprintf(buffer.data(), buffer.size(), "%lld ms", milliseconds(span));
   } else if (span < 1min) {
     const bool is_round = span % 1s < 50ms || span % 1s >= 950ms;
-    length = std::snprintf(buffer.data(), buffer.size(), is_round ? "%.0f s" : "%.1f s",
-                           seconds(span));
+    length =
+        std::snprintf(buffer.data(), buffer.size(), is_round ? "%.0f s" : "%.1f s", seconds(span));
   } else if (span < 1h) {
     length = std::snprintf(buffer.data(), buffer.size(), "%lld min %lld s", whole / 60, whole % 60);
   } else {

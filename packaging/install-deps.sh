@@ -9,7 +9,8 @@ Usage: packaging/install-deps.sh [--tests] [--ci]
 Installs what is missing to build mcp-ws-shim on Debian 12 or newer. Needs root or sudo, but only if
 something is missing.
 
-  --tests     also what the tests use: certificates, a backend that others wrote
+  --tests     also what the tests use: certificates, backends, proxies and clients that others
+              wrote; nginx and haproxy are installed, but not started
   --ci        also what .ci/run uses: the tests, formatting, static analysis, containers
   -h, --help  this text
 TEXT
@@ -21,11 +22,16 @@ packages=(
   libwebsockets-dev libssl-dev libsimdjson-dev nlohmann-json3-dev libcli11-dev libspdlog-dev
   doctest-dev
 )
-test_packages=(openssl python3 python3-websockets)
+test_packages=(openssl python3 python3-websockets nginx haproxy iproute2 tmux)
+# npm may come from elsewhere, as part of another nodejs package.
+command -v npm >/dev/null || test_packages+=(nodejs npm)
+# Packages with a daemon of the same name. The tests run it by themselves; it is neither started nor
+# enabled.
+daemons=(nginx haproxy)
 # The version is fixed because another clang-format formats differently.
 ci_packages=(clang-format-14 clang-tidy-14 shellcheck git)
 # Of the engines podman is the one that needs no daemon; iptables is for the ports it publishes.
-ci_packages+=(podman podman-compose runc iptables nftables iproute2)
+ci_packages+=(podman podman-compose runc iptables nftables)
 
 fail() {
   echo "install-deps: $*" >&2
@@ -85,9 +91,30 @@ apt_get() {
   "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq \
     -o DPkg::Lock::Timeout=300 -o Acquire::Retries=3 "$@"
 }
+
+# Without this file, installing a daemon starts it. Images often have one of their own.
+policy=/usr/sbin/policy-rc.d
+forbid_starting() {
+  [[ ! -e "$policy" ]] || return 0
+  trap '"${as_root[@]}" rm -f "$policy"' EXIT
+  trap 'exit 130' INT
+  trap 'exit 143' TERM
+  printf '#!/bin/sh\nexit 101\n' | "${as_root[@]}" tee "$policy" >/dev/null
+  "${as_root[@]}" chmod 755 "$policy"
+}
+
+new_daemons=()
+for package in "${missing[@]}"; do
+  [[ " ${daemons[*]} " != *" $package "* ]] || new_daemons+=("$package")
+done
+((${#new_daemons[@]} == 0)) || forbid_starting
+
 apt_get update </dev/null || fail "apt-get update failed (see above)"
 apt_get install --no-install-recommends -y "${missing[@]}" </dev/null ||
   fail "apt-get could not install: ${missing[*]} (see above)"
+for daemon in "${new_daemons[@]}"; do
+  "${as_root[@]}" update-rc.d "$daemon" disable
+done
 
 mapfile -t missing < <(missing_packages)
 ((${#missing[@]} == 0)) || fail "still missing: ${missing[*]}"

@@ -10,9 +10,11 @@ Installs the missing packages, builds one preset and runs its tests. The last li
 "N passed, N failed". The exit status is 0 only if something ran and nothing failed.
 
   --preset NAME           dev (default), release, asan or tsan; built in build/NAME
-  --only PART             unit, golden, sim, e2e or sdk instead of all of them; sdk: the official
-                          TypeScript SDK as the host (dev and release only)
-  --filter PATTERN        test cases whose name matches, for example '*reconnect*' (doctest's -tc=)
+  --only PART             unit, golden, sim, e2e, sdk, clients or backends instead of all of them;
+                          sdk: the official TypeScript SDK as the host, clients: further real
+                          clients, backends: real servers and proxies (dev and release only)
+  --filter PATTERN        test cases whose name matches, for example '*reconnect*' (doctest's -tc=;
+                          not for sdk, clients and backends)
   -h, --help              this text
 
 Environment:
@@ -23,7 +25,7 @@ TEXT
 }
 
 preset=dev
-programs=(unit golden sim e2e sdk)
+programs=(unit golden sim e2e sdk clients backends)
 targets=(all)
 program_args=(--no-colors=true)
 
@@ -45,11 +47,11 @@ while (($# > 0)); do
           programs=("$2")
           targets=("$2_tests")
           ;;
-        sdk)
-          programs=(sdk)
+        sdk | clients | backends)
+          programs=("$2")
           targets=(mcp-ws-shim fake_backend)
           ;;
-        *) bad_usage "--only takes unit, golden, sim, e2e or sdk" ;;
+        *) bad_usage "--only takes unit, golden, sim, e2e, sdk, clients or backends" ;;
       esac
       shift
       ;;
@@ -116,16 +118,17 @@ run_program() {
   running=()
 }
 
-# The SDK's cases are scripts, too slow and of no further use under a sanitizer.
-run_sdk() {
-  local log="$1" sdk=tests/e2e/sdk
+# The cases on npm packages are scripts, too slow and of no further use under a sanitizer.
+run_scripts() {
+  local log="$1" folder="$2" sdk=tests/e2e/sdk
   $sdk/setup.sh >"$log" 2>&1 || status=$?
   cat "$log"
   if ((status != 0)) || grep -q 'SKIPPED:' "$log"; then
     return
   fi
   run_program "$log" env SHIM="$root/build/$preset/shim/mcp-ws-shim" \
-    FAKE_BACKEND="$root/build/$preset/tests/backend/fake_backend" node $sdk/run.mjs
+    FAKE_BACKEND="$root/build/$preset/tests/backend/fake_backend" \
+    $sdk/node.sh $sdk/run.mjs --in "$folder"
 }
 
 passed_total=0
@@ -133,14 +136,16 @@ failed_total=0
 for name in "${programs[@]}"; do
   program="build/$preset/tests/$name/${name}_tests"
   log="$work/$name.log"
-  if [[ "$name" == sdk ]]; then
+  if [[ "$name" =~ ^(sdk|clients|backends)$ ]]; then
     [[ "$preset" == dev || "$preset" == release ]] || continue
+    folder=.
+    [[ "$name" == sdk ]] || folder="$name"
     echo
-    echo "== tests/e2e/sdk"
+    echo "== tests/e2e/sdk/$folder"
     status=0
-    run_sdk "$log"
-    grep -q 'SKIPPED:' "$log" && continue
+    run_scripts "$log" "$folder"
     counts="$(sed -nE 's/^([0-9]+) passed, ([0-9]+) failed$/\1 \2/p' "$log" | tail -n 1)"
+    if [[ -z "$counts" ]] && grep -q 'SKIPPED:' "$log"; then continue; fi
     read -r passed failed <<<"${counts:-0 1}"
     if ((status != 0 && failed == 0)); then failed=1; fi
     passed_total=$((passed_total + passed))

@@ -16,6 +16,7 @@
 #include "shim/core/session.hpp"
 #include "shim/io/cache.hpp"
 #include "shim/io/clock.hpp"
+#include "shim/io/hardening.hpp"
 #include "shim/io/health_file.hpp"
 #include "shim/io/link.hpp"
 #include "shim/io/log.hpp"
@@ -128,7 +129,8 @@ Bridge::Bridge(const Options& options)
       output_(loop_, STDOUT_FILENO, sink_),
       input_(loop_, STDIN_FILENO, options.core.max_message, sink_),
       session_(std::make_unique<Session>(options.core, random_seed(), now_)) {
-  if (options.core.has_health_file) health_file_.emplace(loop_, options.health_file, sink_);
+  if (options.core.has_health_file)
+    health_file_.emplace(loop_, options.health_file, options.core.health_max_age, sink_);
   log_.write(LogLevel::info, std::string("mcp-ws-shim ") + version + " for " +
                                  options.core.endpoints.front() + ", pid " +
                                  std::to_string(::getpid()));
@@ -193,6 +195,7 @@ int run_bridge(const Options& options) {
   return_memory_early();
   throw_on_failed_check();
   Bridge bridge(options);
+  harden(options.has_token() || !options.headers.empty());
   bridge.run();
   return 0;
 }

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "common/check.hpp"
+#include "common/text.hpp"
 #include "common/units.hpp"
 
 namespace shim {
@@ -355,6 +356,16 @@ void Session::balance_pressure() {
     host_paused_ = pause;
     out_->emplace_back(action::PauseHost{pause});
   }
+}
+
+/// The head of a message: what it is, never what it says.
+void Session::trace(std::string_view from, const Message& message, std::size_t bytes) {
+  if (!settings_.trace_messages) return;
+  std::string text = "from the " + std::string(from) + ": ";
+  text += message.method.empty() ? "answer" : printable(message.method, 64);
+  if (!message.id.empty()) text += ", id " + printable(message.id, 64);
+  if (!message.error.empty()) text += ", error " + printable(message.error_code, 16);
+  log(LogLevel::trace, text + ", " + std::to_string(bytes) + " bytes");
 }
 
 void Session::drop(Drop why, std::string_view detail) {

@@ -205,6 +205,7 @@ class Session {
   void send_own(std::string_view method, std::string_view params, OwnRequest own);
   void write_link(std::string text);
 
+  void trace(std::string_view from, const Message& message, std::size_t bytes);
   void drop(Drop why, std::string_view detail = {});
   void log(LogLevel level, std::string text) {
     out_->emplace_back(action::Log{level, std::move(text), epoch(), phase()});

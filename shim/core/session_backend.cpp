@@ -26,6 +26,7 @@ void Session::backend_message(std::string text) {
     }
     case jsonrpc::Read::message: break;
   }
+  trace("backend", message, text.size());
   switch (message.kind) {
     case jsonrpc::Kind::request: backend_request(std::move(text), message); return;
     case jsonrpc::Kind::notification: backend_notification(std::move(text), message); return;

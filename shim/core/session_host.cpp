@@ -58,6 +58,7 @@ void Session::host_message(std::string text) {
     }
     case jsonrpc::Read::message: break;
   }
+  trace("host", message, text.size());
   switch (message.kind) {
     case jsonrpc::Kind::request: host_request(std::move(text), message); return;
     case jsonrpc::Kind::notification: host_notification(std::move(text), message); return;

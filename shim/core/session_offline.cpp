@@ -15,6 +15,10 @@ void Session::offer_offline(const Request& request) {
   switch (request.method) {
     case mcp::Method::initialize:
     case mcp::Method::discover: break;
+    case mcp::Method::set_level:
+      // Some hosts wait for it before anything else; a new link is told the level in any case.
+      if (request.modern() || !legacy_.is_established()) return;
+      break;
     case mcp::Method::listen:
       if (!request.is_subscription() || request.acknowledged) return;
       break;
@@ -86,6 +90,7 @@ std::optional<std::string> Session::offline_result(const Request& request) {
     if (minimal_given_ && !request.modern()) return empty_list(*kind);
     return std::nullopt;
   }
+  if (request.method == mcp::Method::set_level) return "{}";
   if (request.method == mcp::Method::discover) {
     const std::string* const known = entry.find("server/discover");
     return known == nullptr ? std::nullopt : std::optional(*known);
@@ -99,7 +104,11 @@ std::optional<std::string> Session::offline_result(const Request& request) {
 }
 
 void Session::answer_offline(std::string_view id, const std::string& result) {
-  const Request settled = pending_.remove(id);
+  Request settled = pending_.remove(id);
+  if (settled.method == mcp::Method::set_level) {
+    settled.kept_text = outbox_.find(settled.order)->text;
+    learn_setting(settled);
+  }
   outbox_.remove(settled.order);
   if (const auto kind = list_kind(settled.method)) {
     show_list(settled, *kind, result, 0);

@@ -54,7 +54,8 @@ struct Settings {
   Offline offline = Offline::cache;
   Duration init_grace = std::chrono::milliseconds(2500);
   Duration init_timeout = std::chrono::seconds(15);
-  std::string shim_version{};  ///< for the server info of an answer of our own
+  bool trace_messages = false;  ///< log the head of each message at level trace
+  std::string shim_version{};   ///< for the server info of an answer of our own
 };
 
 }  // namespace shim

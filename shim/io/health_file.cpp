@@ -7,6 +7,7 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <chrono>
@@ -16,10 +17,13 @@
 namespace shim {
 namespace {
 
-constexpr time_t tick_s = 5;
-constexpr time_t tick_without_inotify_s = 1;
+constexpr Duration tick_most = std::chrono::seconds(5);
+constexpr Duration tick_least = std::chrono::milliseconds(100);
+constexpr Duration tick_without_inotify = std::chrono::seconds(1);
 /// Changes looked at between two ticks; together with the tick under two wake-ups a second.
 constexpr unsigned changes_max = 8;
+/// Wake-ups between two ticks for other files in the same directory, while ours is not there.
+constexpr unsigned distractions_max = 100;
 
 WallTime wall_time(const timespec& at) {
   return WallTime(std::chrono::seconds(at.tv_sec) + std::chrono::nanoseconds(at.tv_nsec));
@@ -84,14 +88,18 @@ HealthLook look_at_health_file(const std::string& path) {
   return look;
 }
 
-HealthFile::HealthFile(Loop& loop, std::string path, EventSink sink)
+HealthFile::HealthFile(Loop& loop, std::string path, Duration max_age, EventSink sink)
     : loop_(loop),
       path_(std::move(path)),
       sink_(std::move(sink)),
       inotify_(::inotify_init1(IN_NONBLOCK | IN_CLOEXEC)),
       tick_(::timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC)) {
+  const Duration tick =
+      std::clamp<Duration>(max_age / 3, tick_least, inotify_ ? tick_most : tick_without_inotify);
   itimerspec spec{};
-  spec.it_value.tv_sec = spec.it_interval.tv_sec = inotify_ ? tick_s : tick_without_inotify_s;
+  spec.it_interval.tv_sec = static_cast<time_t>(tick / std::chrono::seconds(1));
+  spec.it_interval.tv_nsec = static_cast<long>((tick % std::chrono::seconds(1)).count());
+  spec.it_value = spec.it_interval;
   ::timerfd_settime(tick_.get(), 0, &spec, nullptr);
   loop_.watch(tick_.get(), EPOLLIN, [this](std::uint32_t) { on_tick(); });
   if (inotify_) loop_.watch(inotify_.get(), EPOLLIN, [this](std::uint32_t) { on_change(); });
@@ -125,17 +133,19 @@ void HealthFile::watch_path() {
 void HealthFile::on_tick() {
   std::uint64_t expirations = 0;
   [[maybe_unused]] const ssize_t ignored = ::read(tick_.get(), &expirations, sizeof expirations);
-  if (inotify_ && changes_ >= changes_max) {
-    take_events(inotify_.get(), {});
+  if (inotify_) {
+    static_cast<void>(take_events(inotify_.get(), {}));
     loop_.watch(inotify_.get(), EPOLLIN, [this](std::uint32_t) { on_change(); });
   }
-  changes_ = 0;
+  changes_ = distractions_ = 0;
   look();
 }
 
 void HealthFile::on_change() {
   const bool relevant = take_events(inotify_.get(), name_of(path_));
-  if (++changes_ >= changes_max) loop_.unwatch(inotify_.get());  // until the next tick
+  ++(relevant ? changes_ : distractions_);
+  if (changes_ >= changes_max || distractions_ >= distractions_max)
+    loop_.unwatch(inotify_.get());  // until the next tick
   if (relevant) look();
 }
 

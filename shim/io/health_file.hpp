@@ -17,7 +17,8 @@ namespace shim {
 /// Reports each look as HealthSeen. A file that changes all the time does not keep us busy.
 class HealthFile {
  public:
-  HealthFile(Loop& loop, std::string path, EventSink sink);
+  /// `max_age`: within this time a change is seen, whatever the file system tells.
+  HealthFile(Loop& loop, std::string path, Duration max_age, EventSink sink);
   ~HealthFile();
   HealthFile(const HealthFile&) = delete;
   HealthFile& operator=(const HealthFile&) = delete;
@@ -34,7 +35,9 @@ class HealthFile {
   Descriptor inotify_;  ///< none where the system has none to give
   Descriptor tick_;
   int watched_ = -1;  ///< inotify's number for the file, or for its directory while there is none
-  unsigned changes_ = 0;  ///< since the last tick
+  // Since the last tick:
+  unsigned changes_ = 0;
+  unsigned distractions_ = 0;
 };
 
 }  // namespace shim

@@ -197,6 +197,7 @@ void CommandLine::parse(int argc, const char* const* argv) {
                      (command == Command::call ? "call --url ws://127.0.0.1:8765 tools/list"
                                                : "ws://127.0.0.1:8765"));
   if (options_.cache_dir.empty()) options_.cache_dir = default_cache_dir();
+  options_.core.trace_messages = !options_.log.off && options_.log.level == LogLevel::trace;
   check_together(options_);
   if (command == Command::config || command == Command::doctor) show_settings();
 }

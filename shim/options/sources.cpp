@@ -87,7 +87,7 @@ Source command_line(const std::vector<Setting>& settings) {
     if (setting.positional != nullptr)
       std::ranges::copy(setting.positional->results(), std::back_inserter(values));
     if (values.empty()) continue;
-    if (setting.is_toggle) values = {values.back()};
+    if (setting.separator == '\0') values = {values.back()};  // said twice, the last word counts
     source.entries[setting.flag] = {.label = setting.flag, .values = std::move(values)};
   }
   return source;

@@ -35,6 +35,7 @@ const std::map<std::string_view, bool Faults::*> kSwitches = {
 const std::map<std::string_view, std::optional<long> Faults::*> kNumbers = {
     {"status", &Faults::status},
     {"close-after-ready", &Faults::close_after_ready_ms},
+    {"wedge-after", &Faults::wedge_after_ms},
     {"stop-reading", &Faults::stop_reading},
     {"drop-after", &Faults::drop_after},
     {"fragment", &Faults::fragment},

@@ -21,6 +21,7 @@ struct Faults {
   // The life of a connection.
   bool close_after_open = false;
   std::optional<long> close_after_ready_ms;
+  std::optional<long> wedge_after_ms;
   std::optional<long> stop_reading;
   std::optional<long> drop_after;
   std::optional<std::pair<long, int>> close_after;  // messages, close code

@@ -49,6 +49,7 @@ int main(int argc, char** argv) {
   app.add_option("--client-ca", server.client_ca);
   app.add_option("--journal", server.journal);
   app.add_option("--heartbeat", server.heartbeat_ms)->check(CLI::NonNegativeNumber);
+  app.add_option("--first-heartbeat", server.first_heartbeat_ms)->check(CLI::NonNegativeNumber);
   app.add_option("--health-file", server.health_file);
   app.add_option("--health-interval", server.health_interval_ms)->check(CLI::PositiveNumber);
   app.add_option("--fault", fault_items)->allow_extra_args(false);

@@ -119,6 +119,8 @@ int Server::callback(lws* wsi, lws_callback_reasons reason, void* user, void* in
 
 int Server::dispatch(lws* wsi, lws_callback_reasons reason, ConnId* slot, void* in, size_t len) {
   switch (reason) {
+    case LWS_CALLBACK_OPENSSL_PERFORM_CLIENT_CERT_VERIFICATION:
+      return len == 0 ? 1 : 0;  // OpenSSL's verdict, which libwebsockets leaves to us
     case LWS_CALLBACK_FILTER_NETWORK_CONNECTION:
       return on_accept(wsi, static_cast<int>(reinterpret_cast<lws_intptr_t>(in)));
     case LWS_CALLBACK_HTTP_CONFIRM_UPGRADE: return on_upgrade(wsi);
@@ -180,6 +182,7 @@ int Server::on_message(Connection& connection, const std::string& text) {
     }
     journal_.write(line);
   }
+  if (connection.wedged) return 0;
   if (faults.drop_after && connection.received >= *faults.drop_after) {
     reset_connection(connection.wsi);
     return -1;
@@ -275,7 +278,7 @@ void Server::deliver(const effect::Answer& answer) {
 
 void Server::enqueue(ConnId conn, const std::string& text, bool binary, bool answer) {
   Connection* connection = find(conn);
-  if (connection == nullptr || connection->close) return;
+  if (connection == nullptr || connection->close || connection->wedged) return;
   auto& queue = connection->queue;
   if (queue.empty() || queue.back().size() + text.size() > kWriteBytes) queue.emplace_back();
   const Opcode opcode = binary ? Opcode::binary : Opcode::text;

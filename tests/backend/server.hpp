@@ -30,6 +30,7 @@ struct ServerConfig {
   std::string cert, key, client_ca;
   std::string journal, record_headers, health_file;
   long heartbeat_ms = 0;
+  std::optional<long> first_heartbeat_ms;  // else like the others
   long health_interval_ms = 2000;
   long fault_connections = 0;  // the faults hit only the first so many, 0: all
   Faults faults;
@@ -57,6 +58,7 @@ class Server {
     std::deque<std::string> queue;  // whole frames, several per item
     long received = 0;
     bool deaf = false;                                 // stop-reading has struck
+    bool wedged = false;                               // wedge-after has struck
     std::optional<std::pair<int, std::string>> close;  // once the queue is empty
   };
   /// The upgrade request being answered; lws does it all within one call.

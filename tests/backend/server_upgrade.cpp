@@ -109,7 +109,14 @@ int Server::on_open(lws* wsi, ConnId* slot) {
   if (faults.close_after_ready_ms) {
     after(*faults.close_after_ready_ms, [this, id] { close(id, 1001, "enough"); });
   }
-  if (config_.heartbeat_ms > 0) after(config_.heartbeat_ms, [this, id] { beat(id); });
+  if (faults.wedge_after_ms) {
+    after(*faults.wedge_after_ms, [this, id] {
+      if (Connection* wedged = find(id)) wedged->wedged = true;
+    });
+  }
+  if (config_.heartbeat_ms > 0) {
+    after(config_.first_heartbeat_ms.value_or(config_.heartbeat_ms), [this, id] { beat(id); });
+  }
   return 0;
 }
 

@@ -7,10 +7,15 @@ namespace e2e {
 void Backend::start(const Arguments& arguments) {
   ++starts_;
   Ends out = make_pipe();
-  const Arguments command =
-      Arguments{E2E_BACKEND, "--port", std::to_string(port_.number()), "--journal",
-                files_.path("journal-" + std::to_string(starts_))} +
-      arguments;
+  const Arguments command = enter_ +
+                            Arguments{E2E_BACKEND,
+                                      "--host",
+                                      address_,
+                                      "--port",
+                                      std::to_string(port_.number()),
+                                      "--journal",
+                                      files_.path("journal-" + std::to_string(starts_))} +
+                            arguments;
   process_ = std::make_unique<Process>(command, std::vector<std::string>{},
                                        Streams{.in = -1, .out = out.write.get(), .err = 2});
   out.write.close();
@@ -23,7 +28,7 @@ void Backend::restart(const Arguments& arguments) {
 }
 
 std::string Backend::url(const std::string& path) const {
-  return "ws://127.0.0.1:" + std::to_string(port_.number()) + path;
+  return "ws://" + address_ + ":" + std::to_string(port_.number()) + path;
 }
 
 std::vector<Json> Backend::journal(std::size_t start) const {

@@ -9,6 +9,7 @@
 
 #include "files.hpp"
 #include "limits.hpp"
+#include "namespace.hpp"
 #include "process.hpp"
 #include "tcp_servers.hpp"
 
@@ -25,6 +26,8 @@ class Backend {
   Backend() = default;
   /// Starts it, too.
   explicit Backend(const Arguments& arguments) { start(arguments); }
+  /// One that will run, and be reached, over there. Nothing listens yet.
+  explicit Backend(const Namespace& place) : enter_(place.enter()), address_(place.address()) {}
 
   /// Returns once it listens.
   void start(const Arguments& arguments = {});
@@ -54,6 +57,8 @@ class Backend {
   [[nodiscard]] std::string file(const std::string& name) const { return files_.path(name); }
 
  private:
+  Arguments enter_{};
+  std::string address_ = "127.0.0.1";
   Port port_;
   TempDir files_;
   std::unique_ptr<Process> process_;

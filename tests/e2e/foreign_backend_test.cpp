@@ -53,7 +53,7 @@ TEST_CASE("foreign: a session with a server on python's websockets survives its 
   const int queued = host.call("counter");
   server = start_python(port);
   CHECK(host.expect_text(queued) == "1");
-  CHECK(host.expect_result(host.request("tools/list"))["tools"].size() == 1);
+  CHECK(host.expect_result(host.request("tools/list"))["tools"].size() == 4);
   host.close_input();
   CHECK(host.expect_exit() == 0);
 }

@@ -199,6 +199,10 @@ std::size_t Host::count_log(std::string_view part) const {
       log_, [&](const std::string& line) { return line.find(part) != std::string::npos; }));
 }
 
+void check_kept(const Host& host) {
+  for (const std::string& line : host.log()) CHECK_MESSAGE(line.find(" lost: ") == line.npos, line);
+}
+
 bool Host::wait_until(const std::function<bool()>& done, Millis limit) {
   const Deadline deadline(limit);
   for (;;) {

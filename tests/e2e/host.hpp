@@ -144,4 +144,7 @@ class Host {
   std::vector<std::string> violations_;
 };
 
+/// Fails the test, and says how, if a link that was ready has been lost.
+void check_kept(const Host& host);
+
 }  // namespace e2e

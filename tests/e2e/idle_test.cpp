@@ -55,6 +55,15 @@ TEST_CASE("idle: a shim with a session and nothing to do sleeps and is small") {
   check_idleness(host);
 }
 
+TEST_CASE("idle: a shim with heartbeats and a health file sleeps most of the time") {
+  const TempDir files;
+  const Arguments health{"--health-file", files.path("health")};
+  Backend backend(Arguments{"--heartbeat", "2000"} + health);
+  Host host(health + backend.url());
+  host.initialize();
+  check_idleness(host);
+}
+
 TEST_CASE("idle: a shim in the longest wait between attempts sleeps and is small") {
   Backend backend;
   Host host({"--backoff-base", "60s", "--backoff-cap", "60s", "--jitter", "0", backend.url()});

@@ -114,4 +114,33 @@ TEST_CASE("log: a repeated drop is logged once in a while, not every time") {
   CHECK(host.count_log("dropped: ") >= 1);
 }
 
+TEST_CASE("log: --log-format json writes one object per line with stable keys") {
+  Backend backend(Arguments{});
+  Host host(quick() + Arguments{"--log-format", "json", "--log-level", "trace"} + backend.url());
+  host.initialize();
+  backend.restart();
+  host.expect_text(host.call("echo", {{"text", "x"}}));
+  bool saw_cause = false;
+  for (const std::string& line : host.log()) {
+    CAPTURE(line);
+    const Json json = Json::parse(line, nullptr, false);
+    REQUIRE(json.is_object());
+    for (const char* key : {"time", "level", "message", "phase"}) CHECK(json[key].is_string());
+    CHECK(json["link"].is_number_unsigned());
+    saw_cause = saw_cause || json.contains("cause");
+  }
+  CHECK(saw_cause);
+}
+
+TEST_CASE("log: trace shows the heads of messages and nothing of what they say") {
+  Backend backend(Arguments{});
+  Host host(quick() + Arguments{"--log-level", "trace"} + backend.url());
+  host.initialize();
+  const int id = host.call("echo", {{"text", "hunter2"}});
+  host.expect_text(id);
+  host.expect_log("from the host: tools/call, id " + std::to_string(id));
+  host.expect_log("from the backend: answer, id " + std::to_string(id));
+  CHECK(host.count_log("hunter2") == 0);
+}
+
 }  // namespace e2e

@@ -6,11 +6,12 @@
 
 #include "backend.hpp"
 #include "host.hpp"
+#include "run.hpp"
 
 namespace e2e {
 namespace {
 
-bool run(const std::string& command) {
+bool run_command(const std::string& command) {
   const bool done = std::system((command + " >/dev/null 2>&1").c_str()) == 0;
   if (!done) MESSAGE("SKIPPED: the openssl program is not there or refuses: " << command);
   return done;
@@ -24,10 +25,10 @@ struct Certificate {
   bool made = false;
 
   explicit Certificate(const std::string& names)
-      : made(
-            run("openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 "
-                "-subj /CN=e2e -addext subjectAltName=" +
-                names + " -keyout " + key + " -out " + cert)) {}
+      : made(run_command(
+            "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 "
+            "-subj /CN=e2e -addext subjectAltName=" +
+            names + " -keyout " + key + " -out " + cert)) {}
 
   /// Signs it anew for a time long ago, which only `openssl ca` does.
   void expire() {
@@ -41,8 +42,9 @@ struct Certificate {
                              "\ndefault_md=sha256\npolicy=any\nx509_extensions=more\n"
                              "[any]\ncommonName=supplied\n"
                              "[more]\nsubjectAltName=IP:127.0.0.1\nbasicConstraints=CA:true\n");
-    made = run("openssl req -new -key " + key + " -subj /CN=e2e -out " + request) &&
-           run("openssl ca -batch -notext -selfsign -startdate 20200101000000Z "
+    made = run_command("openssl req -new -key " + key + " -subj /CN=e2e -out " + request) &&
+           run_command(
+               "openssl ca -batch -notext -selfsign -startdate 20200101000000Z "
                "-enddate 20200201000000Z -config " +
                settings + " -keyfile " + key + " -in " + request + " -out " + cert);
   }
@@ -176,6 +178,51 @@ TEST_CASE("tls: 100 links leave nothing behind") {
                          << " -> " << late.first << " KiB");
   CHECK(late.second <= early.second + 4);
   if (!sanitized) CHECK(late.first <= early.first + 600);
+}
+
+TEST_CASE("tls: a backend that asks for a client certificate gets it") {
+  const Certificate server("IP:127.0.0.1");
+  const Certificate client("DNS:client");
+  const Certificate stranger("DNS:stranger");
+  if (!server.made || !client.made || !stranger.made) return;
+  Backend backend(server.served() + Arguments{"--client-ca", client.cert});
+  const Arguments trusting = quick() + Arguments{"--ca-file", server.cert};
+  {
+    Host host(trusting + wss(backend));
+    host.expect_log("failed (attempt 1)");
+  }
+  {
+    Host host(trusting + Arguments{"--client-cert", stranger.cert, "--client-key", stranger.key} +
+              wss(backend));
+    host.expect_log("failed (attempt 1)");
+  }
+  Host host(trusting + Arguments{"--client-cert", client.cert, "--client-key", client.key} +
+            wss(backend));
+  check_service(host);
+}
+
+TEST_CASE("tls: client certificates that cannot work are refused at the start") {
+  const Certificate one("DNS:one");
+  const Certificate two("DNS:two");
+  if (!one.made || !two.made) return;
+  const std::string url = "wss://127.0.0.1:1/";
+  check_usage_error({"--client-cert", one.cert, url});
+  check_usage_error({"--client-key", one.key, url});
+  check_usage_error({"--client-cert", one.cert, "--client-key", two.key, url});
+  check_usage_error({"--client-cert", one.key, "--client-key", one.key, url});
+  check_usage_error({"--client-cert", "/nowhere", "--client-key", one.key, url});
+}
+
+TEST_CASE("tls: a backend that comes back with another certificate is judged anew") {
+  const Certificate first("IP:127.0.0.1");
+  const Certificate second("IP:127.0.0.1");
+  if (!first.made || !second.made) return;
+  Backend backend(first.served());
+  write_file(backend.file("both.pem"), read_file(first.cert) + read_file(second.cert));
+  Host host(quick() + Arguments{"--ca-file", backend.file("both.pem")} + wss(backend));
+  check_service(host);
+  backend.restart(second.served());
+  CHECK(host.expect_text(host.call("echo", {{"text", "x"}})) == "x");
 }
 
 }  // namespace e2e

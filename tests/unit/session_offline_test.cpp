@@ -283,12 +283,32 @@ TEST_CASE("session 6: a request for a further page waits for the backend, as all
   initialize_offline(d);
   const std::array texts{request("1", "tools/list", R"({"cursor":"page2"})"),
                          request("2", "tools/call"), request("3", "prompts/get"),
-                         request("4", "logging/setLevel"), request("5", "unknown/list")};
+                         request("4", "resources/subscribe"), request("5", "unknown/list")};
   for (const std::string& text : texts) d.host(text);
   d.advance(d.settings.queue_timeout - 1ns);
   CHECK(d.take_host().empty());
   d.advance(1ns);
   CHECK(d.take_host().size() == texts.size());
+}
+
+TEST_CASE("session 6: a log level set while the backend is away holds on the next link") {
+  Driver d;
+  d.cache_files[asked] = cache_file({{"initialize", initialize_result()}});
+  initialize_offline(d);
+  d.host(request("4", "logging/setLevel", R"({"level":"error"})"));
+  CHECK(d.one_host_line() == answer("4", "{}"));
+  d.go_ready();
+  CHECK(std::ranges::any_of(d.link_log, [](const auto& sent) {
+    return method_of(sent.text) == "logging/setLevel" &&
+           json::parse(sent.text)["params"]["level"] == "error";
+  }));
+}
+
+TEST_CASE("session 6: a log level before any session waits for the backend") {
+  Driver d;
+  d.host(request("4", "logging/setLevel", R"({"level":"error"})"));
+  d.advance(30s);
+  CHECK(d.take_host().empty());
 }
 
 TEST_CASE("session 6: discover is answered from the cache, else at once with -32601") {

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 
-import { assertQuiet, each } from './cases.mjs';
+import { assertQuiet, assertQuietButForProgress, each, willReject } from './cases.mjs';
 import { Backend, isAlive, sleep, timed, until, within } from './harness.mjs';
 import { FAST, Host, PAIRS } from './hosts.mjs';
 
@@ -57,22 +57,6 @@ async function aClosedClientLeavesNoShimBehindWhileCallsAreQueued(context, pair)
   await sleep(100);
   await assertEnds(host, 3000);
   await within(1000, settled, 'the SDK has given the call up');
-}
-
-/**
- * The SDKs look at a notification a tick later than at an answer: the last progress before it, or
- * what was under way at an abort, finds the token forgotten.
- */
-function assertQuietButForProgress(host) {
-  host.errors = host.errors.filter((error) => !error.message.includes('progress notification for an unknown token'));
-  assertQuiet(host);
-}
-
-/** assert.rejects() of something to be waited for later. */
-function willReject(promise) {
-  const rejected = assert.rejects(promise);
-  rejected.catch(() => {});
-  return rejected;
 }
 
 async function progressReachesTheCallThatAskedForIt(context, pair) {

@@ -100,12 +100,20 @@ export class Context {
   }
 
   async dispose() {
-    for (const dispose of this.disposers.reverse()) await dispose();
+    let failure;
+    for (const dispose of this.disposers.reverse()) {
+      try {
+        await dispose();
+      } catch (error) {
+        failure ??= error;  // the others have something to end, too
+      }
+    }
     const orphans = processesWith(this.dir);
     for (const pid of orphans) {
       if (isAlive(pid)) process.kill(pid, 'SIGKILL');
     }
     rmSync(this.dir, { recursive: true, force: true });
+    if (failure) throw failure;
     if (orphans.length > 0) throw new Error(`left behind: processes ${orphans.join(', ')}`);
   }
 }

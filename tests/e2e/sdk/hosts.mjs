@@ -67,7 +67,7 @@ export class Host {
       this.client = new Client1(info, options);
       this.transport = new Transport1(server);
     } else {
-      this.client = new Client2(info, { ...options, versionNegotiation: { mode: pair.mode } });
+      this.client = new Client2(info, { ...options, versionNegotiation: { mode: pair.mode, probe: pair.probe } });
       this.transport = new Transport2(server);
     }
     for (const [method, answer] of Object.entries({ ...DEFAULT_ANSWERS, ...answers })) {

@@ -1,17 +1,23 @@
-// Runs all cases, or those whose title holds every word given: node run.mjs [WORD...]
-// JOBS cases at once (2). Each has its own processes, ports and directory.
+// Runs all cases of a folder, or those whose title holds every word given:
+// node.sh run.mjs [--in FOLDER] [WORD...]
+// JOBS cases at once (4; most of their time is waiting). Each has its own processes, ports and directory.
 
 import { readdirSync } from 'node:fs';
+import { parseArgs } from 'node:util';
 
 import { Context, within } from './harness.mjs';
 
 const CASE_MS = 120_000;
 
-const words = process.argv.slice(2);
+const { values, positionals: words } = parseArgs({
+  allowPositionals: true,
+  options: { in: { type: 'string', default: '.' } },
+});
+const folder = new URL(`${values.in}/`, import.meta.url);
 const cases = [];
-for (const name of readdirSync(new URL('.', import.meta.url)).sort()) {
+for (const name of readdirSync(folder).sort()) {
   if (!name.startsWith('cases_')) continue;
-  const module = await import(`./${name}`);
+  const module = await import(new URL(name, folder));
   for (const one of module.default) {
     if (words.every((word) => one.title.includes(word))) cases.push(one);
   }
@@ -24,7 +30,11 @@ const indent = (text) => text.replace(/^/gm, '    ');
 let passed = 0;
 let failed = 0;
 
-async function runCase({ title, run }) {
+async function runCase({ title, run, missing }) {
+  if (missing) {
+    console.log(`SKIPPED  ${title}\n    SKIPPED: ${missing}`);
+    return;
+  }
   const context = new Context();
   const start = performance.now();
   let failure;
@@ -53,7 +63,7 @@ async function work() {
   for (let next = cases.shift(); next; next = cases.shift()) await runCase(next);
 }
 
-await Promise.all(Array.from({ length: Math.max(1, Number(process.env.JOBS ?? 2)) }, work));
+await Promise.all(Array.from({ length: Math.max(1, Number(process.env.JOBS ?? 4)) }, work));
 // What a failed case was still waiting for says nothing new.
 for (const error of failed === 0 ? stray : []) {
   console.log(`FAILED  a promise was rejected that nobody waited for\n${indent(String(error?.stack ?? error))}`);

@@ -1,0 +1,137 @@
+// Tokens: where they come from, where they go and where not (contract 2 and 11).
+
+#include <doctest/doctest.h>
+
+#include <filesystem>
+
+#include "backend.hpp"
+#include "host.hpp"
+#include "run.hpp"
+
+namespace e2e {
+namespace {
+
+namespace fs = std::filesystem;
+
+void write_token(const std::string& path, const std::string& token) {
+  // Written elsewhere and renamed, as a sidecar that rotates it does.
+  write_file(path + ".new", token + "\n");
+  fs::permissions(path + ".new", fs::perms::owner_read | fs::perms::owner_write);
+  fs::rename(path + ".new", path);
+}
+
+}  // namespace
+
+TEST_CASE("token: from the environment or a file it is sent as a bearer token") {
+  Backend backend({"--token", "hunter2"});
+  {
+    Host host(quick() + backend.url(), {.environment = {"MCP_WS_SHIM_TOKEN=hunter2"}});
+    host.initialize();
+  }
+  write_token(backend.file("token"), "hunter2");
+  Host host(quick() + Arguments{"--token-file", backend.file("token")} + backend.url());
+  host.initialize();
+}
+
+TEST_CASE("token: the file is read again at each attempt") {
+  Backend backend;
+  backend.start({"--token", "old"});
+  write_token(backend.file("token"), "old");
+  Host host(quick() + Arguments{"--token-file", backend.file("token")} + backend.url());
+  host.initialize();
+  backend.kill();
+  host.expect_log("lost: ");
+  write_token(backend.file("token"), "new");
+  backend.start({"--token", "new"});
+  CHECK(host.expect_text(host.call("echo", {{"text", "x"}})) == "x");
+}
+
+TEST_CASE("token: a file that goes bad later fails attempts, and no more") {
+  Backend backend;
+  backend.start({"--token", "t"});
+  write_token(backend.file("token"), "t");
+  Host host(quick() + Arguments{"--token-file", backend.file("token")} + backend.url());
+  host.initialize();
+  fs::permissions(backend.file("token"), fs::perms::all);
+  backend.restart({"--token", "t"});
+  check_holds(host.expect_log("failed (attempt 1)"), "token: ");
+  write_token(backend.file("token"), "t");
+  CHECK(host.expect_text(host.call("echo", {{"text", "x"}})) == "x");
+}
+
+TEST_CASE("token: a file that cannot be trusted is refused at the start") {
+  TempDir files;
+  const std::string path = files.path("token");
+  const auto refused = [](const std::string& file) {
+    check_usage_error({"--token-file", file, "ws://127.0.0.1:1/"});
+  };
+  refused(path);
+  refused(files.path(""));
+  refused("/dev/zero");
+  write_file(path, "hunter2");
+  fs::permissions(path, fs::perms::owner_read | fs::perms::group_read);
+  refused(path);
+  for (const char* bad : {"", "two words", "caf\xc3\xa9", "a\nb", "a\rb"}) {
+    write_token(path, bad);
+    refused(path);
+  }
+  write_token(path, filler(9000, 'x'));
+  refused(path);
+  write_token(path, "good");
+  fs::create_symlink(path, files.path("link"));
+  refused(files.path("link"));
+}
+
+TEST_CASE("token: two tokens are one too many") {
+  TempDir files;
+  write_token(files.path("token"), "t");
+  check_usage_error({"--token-file", files.path("token"), "ws://127.0.0.1:1/"},
+                    {"MCP_WS_SHIM_TOKEN=t"});
+  check_usage_error({"--header", "authorization: Basic x", "ws://127.0.0.1:1/"},
+                    {"MCP_WS_SHIM_TOKEN=t"});
+}
+
+TEST_CASE("token: it does not go unencrypted to another machine unless somebody insists") {
+  const std::vector<std::string> token{"MCP_WS_SHIM_TOKEN=hunter2"};
+  for (const char* url : {"ws://example.org/", "ws://10.0.0.1:8765/", "ws://[2001:db8::1]/"})
+    check_usage_error({url}, token);
+  check_usage_error({"wss://example.org/", "ws://example.org/"}, token);
+  for (const char* url : {"ws://127.0.0.1/", "ws://127.8.9.1/", "ws://localhost/", "ws://[::1]/",
+                          "wss://example.org/", "ws+unix:///tmp/x.sock"}) {
+    CAPTURE(std::string(url));
+    CHECK(run({"config", url}, token).status == 0);
+  }
+  CHECK(run({"config", "--allow-plaintext-token", "ws://10.0.0.1/"}, token).status == 0);
+}
+
+TEST_CASE("token: nobody finds it in /proc, in logs, in the cache or in answers") {
+  Backend backend;
+  const std::string secret = "hunter2hunter2";
+  backend.start({"--token", secret});
+  const std::string cache = backend.file("cache");
+  Host host(quick() +
+                Arguments{"--log-level", "trace", "--offline", "cache", "--cache-dir", cache} +
+                backend.url(),
+            {.environment = {"MCP_WS_SHIM_TOKEN=" + secret}});
+  host.initialize();
+  host.expect_result(host.request("tools/list"));
+  const int call = host.call("sleep", {{"ms", 60000}});
+  host.wait_until(backend.has_received("tools/call"));
+  backend.restart({"--token", "another"});
+  host.expect_answer(call);
+  host.expect_log("401");
+  const std::string proc = "/proc/" + std::to_string(host.pid());
+  for (const char* file : {"/cmdline", "/environ"})
+    CHECK(read_file(proc + file).find(secret) == std::string::npos);
+  for (const std::string& line : host.log()) CHECK(line.find(secret) == std::string::npos);
+  for (const Line& line : host.lines()) CHECK(line.text.find(secret) == std::string::npos);
+  std::size_t files = 0;
+  for (const auto& entry : fs::recursive_directory_iterator(cache)) {
+    if (!entry.is_regular_file()) continue;
+    ++files;
+    CHECK(read_file(entry.path()).find(secret) == std::string::npos);
+  }
+  CHECK(files > 0);
+}
+
+}  // namespace e2e
