@@ -18,6 +18,7 @@
 #include "shim/commands/opening.hpp"
 #include "shim/commands/params.hpp"
 #include "shim/io/clock.hpp"
+#include "shim/io/hardening.hpp"
 
 namespace shim {
 namespace {
@@ -226,6 +227,7 @@ int Call::report(const Client::Answer& answer, const std::string& about) const {
 
 int run_call(const Options& options) {
   ::signal(SIGPIPE, SIG_IGN);  // who does not read our result is an error to report
+  harden(options.has_token() || !options.headers.empty());
   return Call(options).run();
 }
 
