@@ -2,7 +2,9 @@
 #include <exception>
 
 #include "shim/commands/bridge.hpp"
+#include "shim/commands/call.hpp"
 #include "shim/commands/config.hpp"
+#include "shim/commands/doctor.hpp"
 #include "shim/commands/status.hpp"
 #include "shim/io/descriptor.hpp"
 #include "shim/options/options.hpp"
@@ -14,8 +16,8 @@ int run(const shim::Options& options) {
     case shim::Command::bridge: return shim::run_bridge(options);
     case shim::Command::config: return shim::run_config(options);
     case shim::Command::status: return shim::run_status(options);
-    case shim::Command::call:
-    case shim::Command::doctor: break;
+    case shim::Command::call: return shim::run_call(options);
+    case shim::Command::doctor: return shim::run_doctor(options);
   }
   return 1;
 }
