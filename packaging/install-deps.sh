@@ -10,7 +10,7 @@ Installs what is missing to build mcp-ws-shim on Debian 12 or newer. Needs root 
 something is missing.
 
   --tests          also what the tests use: certificates, backends, proxies and clients that others
-                   wrote; nginx and haproxy are installed, but not started
+                   wrote, a terminal; nginx and haproxy are installed, but not started
   --packages       also what builds the packages
   --package-tests  also what builds and tests the packages
   --ci             all of that, and what else .ci/run uses: formatting, static analysis, containers

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cctype>
 #include <cstdlib>
+#include <iterator>
 #include <sstream>
 #include <string_view>
 
@@ -81,8 +82,11 @@ void add_config_item(const CLI::ConfigItem& item, const std::string& path,
 Source command_line(const std::vector<Setting>& settings) {
   Source source{.origin = Origin::flag, .entries = {}};
   for (const Setting& setting : settings) {
-    if (setting.option == nullptr || setting.option->count() == 0) continue;
+    if (setting.option == nullptr) continue;
     auto values = setting.option->results();
+    if (setting.positional != nullptr)
+      std::ranges::copy(setting.positional->results(), std::back_inserter(values));
+    if (values.empty()) continue;
     if (setting.separator == '\0') values = {values.back()};  // said twice, the last word counts
     source.entries[setting.flag] = {.label = setting.flag, .values = std::move(values)};
   }
