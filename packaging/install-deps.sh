@@ -30,6 +30,8 @@ command -v npm >/dev/null || test_packages+=(nodejs npm)
 daemons=(nginx haproxy)
 # The version is fixed because another clang-format formats differently.
 ci_packages=(clang-format-14 clang-tidy-14 shellcheck git)
+# The fuzzers; libFuzzer comes with the compiler's run-time library.
+ci_packages+=(clang-14 libclang-rt-14-dev)
 # Of the engines podman is the one that needs no daemon; iptables is for the ports it publishes.
 ci_packages+=(podman podman-compose runc iptables nftables)
 
