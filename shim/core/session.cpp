@@ -74,6 +74,8 @@ std::optional<TimePoint> Session::next_deadline() const {
 }
 
 void Session::after_turn() {
+  // Nothing is in flight any more, so that a silent link would be judged anew.
+  if (finished()) return;
   if (const auto loss = liveness_.verdict(now_, pending_.in_flight() > 0, health_))
     lose_link(*loss);
   finish_if_drained();
