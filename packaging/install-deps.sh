@@ -37,6 +37,8 @@ fi
 daemons=(nginx haproxy)
 # The version is fixed because another clang-format formats differently.
 ci_packages=(clang-format-14 clang-tidy-14 shellcheck)
+# The fuzzers; libFuzzer comes with the compiler's run-time library.
+ci_packages+=(clang-14 libclang-rt-14-dev)
 # Of the engines podman is the one that needs no daemon; iptables is for the ports it publishes.
 ci_packages+=(podman podman-compose runc iptables nftables)
 
