@@ -4,14 +4,15 @@ set -euo pipefail
 
 usage() {
   cat <<'TEXT'
-Usage: packaging/install-deps.sh [--tests] [--ci]
+Usage: packaging/install-deps.sh [--tests] [--ci] [--coverage]
 
 Installs what is missing to build mcp-ws-shim on Debian 12 or newer. Needs root or sudo, but only if
 something is missing.
 
   --tests     also what the tests use: certificates, backends, proxies and clients that others
               wrote; nginx and haproxy are installed, but not started
-  --ci        also what .ci/run uses: the tests, formatting, static analysis, containers
+  --ci        also what .ci/run uses: the tests, formatting, static analysis, valgrind, containers
+  --coverage  also what packaging/coverage.sh uses
   -h, --help  this text
 TEXT
 }
@@ -29,7 +30,7 @@ command -v npm >/dev/null || test_packages+=(nodejs npm)
 # enabled.
 daemons=(nginx haproxy)
 # The version is fixed because another clang-format formats differently.
-ci_packages=(clang-format-14 clang-tidy-14 shellcheck git)
+ci_packages=(clang-format-14 clang-tidy-14 cppcheck valgrind shellcheck git)
 # Of the engines podman is the one that needs no daemon; iptables is for the ports it publishes.
 ci_packages+=(podman podman-compose runc iptables nftables)
 
@@ -42,6 +43,7 @@ while (($# > 0)); do
   case "$1" in
     --tests) packages+=("${test_packages[@]}") ;;
     --ci) packages+=("${test_packages[@]}" "${ci_packages[@]}") ;;
+    --coverage) packages+=(gcovr) ;;
     -h | --help)
       usage
       exit 0
