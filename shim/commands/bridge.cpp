@@ -38,6 +38,14 @@ std::uint64_t random_seed() {
   return seed;
 }
 
+/// By then all that belongs to starting is done.
+constexpr Duration settling_time = std::chrono::seconds(1);
+
+std::optional<TimePoint> earlier(std::optional<TimePoint> one, std::optional<TimePoint> other) {
+  if (!one || !other) return one ? one : other;
+  return std::min(*one, *other);
+}
+
 /// Contract 7: as long as a ping on an idle link may take in all.
 Duration ack_timeout(const Settings& settings) {
   const bool pings = settings.ping_interval > Duration::zero();
@@ -92,6 +100,7 @@ class Bridge {
   HostOutput output_;
   HostInput input_;
   TimePoint now_ = monotonic_now();
+  std::optional<TimePoint> settle_at_ = now_ + settling_time;
   std::unique_ptr<Session> session_;
   std::optional<HealthFile> health_file_;
   std::optional<TimePoint> last_failure_;
@@ -139,9 +148,13 @@ Bridge::Bridge(const Options& options)
 void Bridge::run() {
   turn();
   while (!finished_) {
-    loop_.wake_at(session_->next_deadline());
+    loop_.wake_at(earlier(session_->next_deadline(), settle_at_));
     loop_.turn();
     turn();
+    if (settle_at_ && now_ >= *settle_at_) {
+      settle_at_.reset();
+      drop_startup_pages();
+    }
   }
 }
 

@@ -47,9 +47,17 @@ class Liveness {
   void checked(TimePoint now, bool heard, const Health& health);
 
   /// The loss to report if the link is to be given up. `in_flight`: the backend owes an answer, so
-  /// that it may be busy with it.
+  /// that it may be busy with it. What speaks for it may be other things than the link: see
+  /// needs_look().
   [[nodiscard]] std::optional<Loss> verdict(TimePoint now, bool in_flight,
                                             const Health& health) const;
+
+  /// Whether a verdict of silence rests on an old look: by now part of a message may have come.
+  [[nodiscard]] bool needs_look(TimePoint now) const {
+    return state_ == State::silent && !wedged_ && checked_at_ != now;
+  }
+  /// Looks at once, by CheckLink.
+  void look(Epoch epoch, Actions& out);
 
   /// Pinged in vain.
   [[nodiscard]] bool is_silent() const { return state_ == State::silent; }
@@ -82,6 +90,8 @@ class Liveness {
   State state_ = State::off;
   TimePoint heard_at_;
   TimePoint pinged_at_;
+  TimePoint checked_at_;  ///< when CheckLink last said that nothing has come
+  bool looking_ = false;  ///< it has not answered yet
   std::optional<TimePoint> heartbeat_at_;
   bool doubted_ = false;  ///< heartbeats are missing: the next pong starts the last grace
   bool wedged_ = false;

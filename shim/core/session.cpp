@@ -62,7 +62,7 @@ std::optional<TimePoint> Session::next_deadline() const {
   const auto sooner = [&next](std::optional<TimePoint> at) {
     if (at && (!next || *at < *next)) next = at;
   };
-  sooner(pending_.next_timeout());
+  if (!link_paused_) sooner(pending_.next_timeout());
   sooner(pending_.tokens().next_due());
   if (supervisor_.ready()) return next;
   sooner(outbox_.next_deadline());
@@ -74,8 +74,13 @@ std::optional<TimePoint> Session::next_deadline() const {
 }
 
 void Session::after_turn() {
-  if (const auto loss = liveness_.verdict(now_, pending_.in_flight() > 0, health_))
-    lose_link(*loss);
+  if (const auto loss = liveness_.verdict(now_, pending_.in_flight() > 0, health_)) {
+    if (liveness_.needs_look(now_)) {
+      liveness_.look(epoch(), *out_);
+    } else {
+      lose_link(*loss);
+    }
+  }
   finish_if_drained();
   if (finished()) return;
   balance_pressure();
@@ -272,6 +277,7 @@ void Session::expire_queued() {
 /// Contract 5.0: the longest silence about one request in flight. The backend is told, so that it
 /// need not go on (MCP 2025-11-25, Timeouts).
 void Session::expire_in_flight() {
+  if (link_paused_) return;  // what we wait for may have come, unread
   while (const Request* const late = pending_.timed_out(now_)) {
     const Request request = pending_.remove(late->id);
     if (is_mcp() && request.sent_in == epoch()) {
@@ -307,6 +313,7 @@ void Session::finish(Duration patience) {
     }
   }
   supervisor_.stop(*out_);
+  liveness_.stop();
   timers_.disarm(Timer::drain);
   out_->emplace_back(action::Finish{patience});
 }
@@ -349,6 +356,7 @@ void Session::balance_pressure() {
   if (supervisor_.link_open() && host_is_slow != link_paused_) {
     link_paused_ = host_is_slow;
     supervisor_.excuse(now_);
+    pending_.excuse(now_);
     if (supervisor_.ready()) liveness_.pause(now_, host_is_slow);
     out_->emplace_back(action::PauseLink{epoch(), host_is_slow});
   }

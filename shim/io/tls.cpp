@@ -3,13 +3,26 @@
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
+#include <unistd.h>
 
 #include <cstdio>
+#include <cstdlib>
 #include <memory>
 
 #include "common/text.hpp"
 
 namespace shim {
+namespace {
+
+bool is_readable(const char* path) { return ::access(path, R_OK) == 0; }
+
+/// The environment may name another place than the usual one.
+bool has_place(const char* variable, const char* usual) {
+  const char* const given = std::getenv(variable);
+  return given != nullptr || is_readable(usual);
+}
+
+}  // namespace
 
 std::string check_ca_file(const std::string& path) {
   const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "re"),
@@ -18,6 +31,20 @@ std::string check_ca_file(const std::string& path) {
   const std::unique_ptr<X509, void (*)(X509*)> certificate(
       PEM_read_X509(file.get(), nullptr, nullptr, nullptr), X509_free);
   if (certificate == nullptr) return printable(path) + " holds no PEM certificate";
+  return {};
+}
+
+std::string foreign_ca_file() {
+  if (has_place(X509_get_default_cert_file_env(), X509_get_default_cert_file()) ||
+      has_place(X509_get_default_cert_dir_env(), X509_get_default_cert_dir()))
+    return {};
+  for (const char* const path :
+       {"/etc/ssl/certs/ca-certificates.crt",  // Debian's kin, Arch, Gentoo
+        "/etc/pki/tls/certs/ca-bundle.crt",    // Fedora and its kin
+        "/etc/ssl/ca-bundle.pem",              // openSUSE
+        "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem"}) {
+    if (is_readable(path)) return path;
+  }
   return {};
 }
 

@@ -40,6 +40,9 @@ void Model::came(std::string_view element, const Json& message) {
   if (!message.is_object()) return;
   if (message.contains("method")) {
     came_in_turn_.insert(flat(with_id(element, "null")));
+    const std::string method = string_at(message, "method");
+    if (method == "notifications/progress") note_progress(flat(element));
+    if (method == "notifications/message") note_log(flat(element), message);
     return;
   }
   if (!message.contains("result")) return;
