@@ -4,7 +4,7 @@ set -euo pipefail
 
 usage() {
   cat <<'TEXT'
-Usage: packaging/install-deps.sh [--tests] [--packages] [--package-tests] [--ci]
+Usage: packaging/install-deps.sh [--tests] [--packages] [--package-tests] [--ci] [--coverage]
 
 Installs what is missing to build mcp-ws-shim on Debian 12 or newer. Needs root or sudo, but only if
 something is missing.
@@ -13,7 +13,9 @@ something is missing.
                    wrote, a terminal; nginx and haproxy are installed, but not started
   --packages       also what builds the packages
   --package-tests  also what builds and tests the packages
-  --ci             all of that, and what else .ci/run uses: formatting, static analysis, containers
+  --ci             all of that, and what else .ci/run uses: formatting, static analysis, valgrind,
+                   containers
+  --coverage       also what packaging/coverage.sh uses
   -h, --help       this text
 TEXT
 }
@@ -36,7 +38,7 @@ fi
 # enabled.
 daemons=(nginx haproxy)
 # The version is fixed because another clang-format formats differently.
-ci_packages=(clang-format-14 clang-tidy-14 shellcheck)
+ci_packages=(clang-format-14 clang-tidy-14 cppcheck valgrind shellcheck)
 # The fuzzers; libFuzzer comes with the compiler's run-time library.
 ci_packages+=(clang-14 libclang-rt-14-dev)
 # Of the engines podman is the one that needs no daemon; iptables is for the ports it publishes.
@@ -50,6 +52,7 @@ fail() {
 while (($# > 0)); do
   case "$1" in
     --tests) packages+=("${test_packages[@]}") ;;
+    --coverage) packages+=(gcovr) ;;
     --packages) packages+=("${package_packages[@]}") ;;
     --package-tests) packages+=("${package_packages[@]}" "${package_test_packages[@]}") ;;
     --ci)

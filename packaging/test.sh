@@ -9,7 +9,7 @@ Usage: packaging/test.sh [OPTIONS]
 Installs the missing packages, builds one preset and runs its tests. The last line is always
 "N passed, N failed". The exit status is 0 only if something ran and nothing failed.
 
-  --preset NAME           dev (default), release, asan or tsan; built in build/NAME
+  --preset NAME           dev (default), release, asan, tsan or coverage; built in build/NAME
   --only PART             unit, golden, sim, fuzz, e2e, sdk, clients or backends instead of all;
                           fuzz: the fuzzers' corpora, sdk: the official TypeScript SDK as the host,
                           clients: further real clients, backends: real servers and proxies (the
