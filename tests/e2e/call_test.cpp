@@ -296,7 +296,7 @@ TEST_CASE("call: of several URLs the first that can be reached is called") {
 TEST_CASE("call: the backend's own requests are answered and the rest of its talk is dropped") {
   Backend backend({"--fault", "host-request-on-open", "--fault", "notify-flood=200"});
   CHECK(result_of(run(call(backend.url(), {"tools/list"})))["tools"].size() > 10);
-  const std::string ask = R"({"name":"ask_host","arguments":{"method":"METHOD"}})";
+  const std::string ask = R"({"name":"ask_host","arguments":{"method":"METHOD","id":7}})";
   const auto asked = [&](const std::string& method) {
     std::string params = ask;
     params.replace(params.find("METHOD"), 6, method);
