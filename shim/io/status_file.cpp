@@ -13,16 +13,6 @@
 namespace shim {
 namespace {
 
-bool write_all(int fd, std::string_view text) {
-  while (!text.empty()) {
-    const ssize_t count = ::write(fd, text.data(), text.size());
-    if (count < 0 && errno == EINTR) continue;
-    if (count <= 0) return false;
-    text.remove_prefix(static_cast<std::size_t>(count));
-  }
-  return true;
-}
-
 WallTime wall_now() { return WallTime(std::chrono::system_clock::now().time_since_epoch()); }
 
 }  // namespace
