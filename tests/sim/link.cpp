@@ -197,7 +197,7 @@ void Link::ping(Epoch epoch) {
 }
 
 bool Link::check(Epoch epoch) {
-  if (epoch != epoch_ || stage_ != Stage::open) return false;
+  if (epoch != epoch_ || (stage_ != Stage::open && stage_ != Stage::broken)) return false;
   const std::uint64_t arrivals = arrivals_ + trickled();
   return std::exchange(arrivals_at_check_, arrivals) != arrivals;
 }

@@ -13,6 +13,7 @@ using shim::Cause;
 void Link::cut(Cause cause, Duration notice) {
   if (stage_ != Stage::open) return;
   const Epoch epoch = epoch_;
+  keep_trickled();
   stage_ = Stage::broken;
   abandon_connection(world_.random().between(std::uint64_t{0}, up_.size()));
   // Of what the backend had sent, some still arrives.

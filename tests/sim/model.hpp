@@ -211,7 +211,9 @@ class Model {
   [[nodiscard]] bool take_debug_wish(const std::string& method, std::string_view params);
   [[nodiscard]] bool take_restore(const std::string& method, std::string_view params);
   /// With so little room for texts of requests, the core is free to forget what they have set.
-  [[nodiscard]] bool may_forget() const { return settings_.queue_bytes < (std::size_t{64} << 10U); }
+  [[nodiscard]] bool may_forget() const {
+    return settings_.queue_bytes <= (std::size_t{64} << 10U);
+  }
   void in_order(std::uint64_t seq);
   void traffic_may_flow(const std::string& text);
   [[nodiscard]] bool may_be_sent_again(const Ask& ask) const;

@@ -76,7 +76,9 @@ void Model::judge_progress(const std::string& line, const Json& message) {
     judge_own_progress(known, line, message);
   } else {
     if (came_in_turn_.contains(line)) {
-      if (known.ours && value && *value <= known.last) fail("does not increase: " + line);
+      const bool next_exists = known.last <= last_value;
+      if (known.ours && next_exists && value && *value <= known.last)
+        fail("does not increase: " + line);
       if (value) known.ours = false;
     } else {
       const auto original = as_number(from->second);
