@@ -413,7 +413,8 @@ std::string notification(std::string_view method, std::string_view params) {
 std::string request(std::string_view id, std::string_view method, std::string_view params) {
   std::string out = R"({"jsonrpc":"2.0","id":)";
   out.append(id).append(R"(,"method":)").append(quote(method));
-  return out.append(R"(,"params":)").append(params).append("}");
+  if (!params.empty()) out.append(R"(,"params":)").append(params);
+  return out.append("}");
 }
 
 }  // namespace shim::jsonrpc

@@ -108,7 +108,7 @@ void flatten(std::string& text);
 /// A notification. `params` is raw JSON, or empty for none.
 [[nodiscard]] std::string notification(std::string_view method, std::string_view params = {});
 
-/// A request. `id` and `params` are raw JSON.
+/// A request. `id` and `params` are raw JSON; empty params: none.
 [[nodiscard]] std::string request(std::string_view id, std::string_view method,
                                   std::string_view params);
 

@@ -73,6 +73,11 @@ bool is_read_only(Method method) {
   return false;
 }
 
+bool never_initializes(std::string_view error_code) {
+  return error_code == "-32601" || error_code == "-32602" || error_code == "-32022" ||
+         error_code == "-32004";
+}
+
 int log_severity(std::string_view level) {
   constexpr std::array<std::string_view, 8> levels{"debug", "info",     "notice", "warning",
                                                    "error", "critical", "alert",  "emergency"};

@@ -38,6 +38,11 @@ enum class Method : std::uint8_t {
 /// differently, so that it may be sent again after a link was lost (contract 5.3).
 [[nodiscard]] bool is_read_only(Method method);
 
+/// Whether an error to `initialize` says that the backend will never accept it: it has no such
+/// method (a server of the modern era only), or it does not know the protocol version (MCP
+/// 2025-11-25, Lifecycle, and 2026-07-28, Versioning). `error_code` is raw JSON.
+[[nodiscard]] bool never_initializes(std::string_view error_code);
+
 /// The severity of a log level by name, `debug` being 0 (MCP 2025-11-25, Logging; RFC 5424 the
 /// other way round); -1 for a name that is no level.
 [[nodiscard]] int log_severity(std::string_view level);

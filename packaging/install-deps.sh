@@ -10,7 +10,7 @@ Installs what is missing to build mcp-ws-shim on Debian 12 or newer. Needs root 
 something is missing.
 
   --tests          also what the tests use: certificates, backends, proxies and clients that others
-                   wrote; nginx and haproxy are installed, but not started
+                   wrote, a terminal; nginx and haproxy are installed, but not started
   --packages       also what builds the packages
   --package-tests  also what builds and tests the packages
   --ci             all of that, and what else .ci/run uses: formatting, static analysis, valgrind,
@@ -39,6 +39,8 @@ fi
 daemons=(nginx haproxy)
 # The version is fixed because another clang-format formats differently.
 ci_packages=(clang-format-14 clang-tidy-14 cppcheck valgrind shellcheck)
+# The fuzzers; libFuzzer comes with the compiler's run-time library.
+ci_packages+=(clang-14 libclang-rt-14-dev)
 # Of the engines podman is the one that needs no daemon; iptables is for the ports it publishes.
 ci_packages+=(podman podman-compose runc iptables nftables)
 

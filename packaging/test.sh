@@ -10,9 +10,10 @@ Installs the missing packages, builds one preset and runs its tests. The last li
 "N passed, N failed". The exit status is 0 only if something ran and nothing failed.
 
   --preset NAME           dev (default), release, asan, tsan or coverage; built in build/NAME
-  --only PART             unit, golden, sim, e2e, sdk, clients or backends instead of all of them;
-                          sdk: the official TypeScript SDK as the host, clients: further real
-                          clients, backends: real servers and proxies (dev and release only)
+  --only PART             unit, golden, sim, fuzz, e2e, sdk, clients or backends instead of all;
+                          fuzz: the fuzzers' corpora, sdk: the official TypeScript SDK as the host,
+                          clients: further real clients, backends: real servers and proxies (the
+                          last three in dev and release only)
   --filter PATTERN        test cases whose name matches, for example '*reconnect*' (doctest's -tc=;
                           not for sdk, clients and backends)
   -h, --help              this text
@@ -25,7 +26,7 @@ TEXT
 }
 
 preset=dev
-programs=(unit golden sim e2e sdk clients backends)
+programs=(unit golden sim fuzz e2e sdk clients backends)
 targets=(all)
 program_args=(--no-colors=true)
 
@@ -43,7 +44,7 @@ while (($# > 0)); do
       ;;
     --only)
       case "${2:-}" in
-        unit | golden | sim | e2e)
+        unit | golden | sim | fuzz | e2e)
           programs=("$2")
           targets=("$2_tests")
           ;;
@@ -51,7 +52,7 @@ while (($# > 0)); do
           programs=("$2")
           targets=(mcp-ws-shim fake_backend)
           ;;
-        *) bad_usage "--only takes unit, golden, sim, e2e, sdk, clients or backends" ;;
+        *) bad_usage "--only takes unit, golden, sim, fuzz, e2e, sdk, clients or backends" ;;
       esac
       shift
       ;;

@@ -23,6 +23,7 @@
 #include "shim/io/loop.hpp"
 #include "shim/io/memory.hpp"
 #include "shim/io/process.hpp"
+#include "shim/io/status_file.hpp"
 #include "shim/io/stdio.hpp"
 #include "shim/io/suspend.hpp"
 #include "shim/io/token.hpp"
@@ -103,6 +104,7 @@ class Bridge {
   std::optional<TimePoint> settle_at_ = now_ + settling_time;
   std::unique_ptr<Session> session_;
   std::optional<HealthFile> health_file_;
+  StatusFile status_{version};
   std::optional<TimePoint> last_failure_;
   bool finished_ = false;
 };
@@ -143,12 +145,14 @@ Bridge::Bridge(const Options& options)
   log_.write(LogLevel::info, std::string("mcp-ws-shim ") + version + " for " +
                                  options.core.endpoints.front() + ", pid " +
                                  std::to_string(::getpid()));
+  if (!status_.error().empty())
+    log_.write(LogLevel::debug, "no status file is kept: " + printable(status_.error()));
 }
 
 void Bridge::run() {
   turn();
   while (!finished_) {
-    loop_.wake_at(earlier(session_->next_deadline(), settle_at_));
+    loop_.wake_at(earlier(earlier(session_->next_deadline(), settle_at_), status_.due()));
     loop_.turn();
     turn();
     if (settle_at_ && now_ >= *settle_at_) {
@@ -177,6 +181,7 @@ void Bridge::turn() {
     }
     perform(actions);
   } while (!inbox_.empty() && !finished_);
+  if (!finished_) status_.update(now_, *session_);
 }
 
 void Bridge::perform(Actions& actions) {

@@ -9,12 +9,14 @@ namespace shim {
 
 void Liveness::start(TimePoint now) {
   heartbeat_at_.reset();
+  ping_round_trip_.reset();
   doubted_ = wedged_ = looking_ = false;
   listen(now);
 }
 
 void Liveness::stop() {
   state_ = State::off;
+  pinged_at_.reset();
   timers_.disarm(Timer::silence);
   timers_.disarm(Timer::heartbeat);
 }
@@ -39,6 +41,7 @@ void Liveness::heard(TimePoint now) {
 }
 
 void Liveness::pong(TimePoint now) {
+  if (pinged_at_) ping_round_trip_ = now - *std::exchange(pinged_at_, std::nullopt);
   heard(now);
   if (!doubted_ || state_ == State::off || timers_.armed(Timer::heartbeat)) return;
   timers_.arm(Timer::heartbeat,

@@ -63,6 +63,8 @@ class Liveness {
   [[nodiscard]] bool is_silent() const { return state_ == State::silent; }
   /// How long nothing has been heard.
   [[nodiscard]] Duration silence(TimePoint now) const { return now - heard_at_; }
+  /// Of the latest ping that was answered since start(), if one was.
+  [[nodiscard]] std::optional<Duration> ping_round_trip() const { return ping_round_trip_; }
   /// When the last heartbeat came on this link, if one did.
   [[nodiscard]] std::optional<TimePoint> last_heartbeat() const { return heartbeat_at_; }
 
@@ -89,7 +91,8 @@ class Liveness {
   TimerTable& timers_;
   State state_ = State::off;
   TimePoint heard_at_;
-  TimePoint pinged_at_;
+  std::optional<TimePoint> pinged_at_;  ///< the ping that a pong would answer
+  std::optional<Duration> ping_round_trip_;
   TimePoint checked_at_;  ///< when CheckLink last said that nothing has come
   bool looking_ = false;  ///< it has not answered yet
   std::optional<TimePoint> heartbeat_at_;

@@ -26,6 +26,7 @@ Session::Session(const Settings& settings, std::uint64_t seed, TimePoint now, Es
       modern_era_(estate.modern_era),
       draining_(estate.draining),
       host_unwritten_(estate.host_unwritten),
+      counters_(estate.counters),
       now_(now) {
   supervisor_.start(now);
   if (draining_) timers_.arm(Timer::drain, now + settings.drain_timeout);
@@ -312,7 +313,7 @@ void Session::finish(Duration patience) {
              "out.");
     }
   }
-  supervisor_.stop(*out_);
+  supervisor_.stop(now_, *out_);
   liveness_.stop();
   timers_.disarm(Timer::drain);
   out_->emplace_back(action::Finish{patience});
@@ -338,7 +339,25 @@ Estate Session::abandon(Actions& out) {
           .legacy_era = legacy_era_,
           .modern_era = modern_era_,
           .draining = draining_,
-          .host_unwritten = host_unwritten_};
+          .host_unwritten = host_unwritten_,
+          .counters = counters_};
+}
+
+Report Session::report(TimePoint now) const {
+  Report report{.phase = phase(),
+                .epoch = epoch(),
+                .endpoint = supervisor_.endpoint(),
+                .since = supervisor_.phase_since(),
+                .attempts = supervisor_.failed_attempts(),
+                .last_error = supervisor_.last_error(),
+                .ping_round_trip = std::nullopt,
+                .pending = pending_.size(),
+                .queued = outbox_.count(),
+                .health = health_.state(now),
+                .counters = counters_};
+  if (supervisor_.ready())
+    report.ping_round_trip = liveness_.ping_round_trip().value_or(supervisor_.ping_round_trip());
+  return report;
 }
 
 /// Contract 12: nothing is refused for being slow while ready; instead the fast side is not read.

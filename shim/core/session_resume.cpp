@@ -17,14 +17,6 @@ bool listens(const Request& subscription, ListKind kind) {
   return message.is_object() && message.contains(path) && message.at(path) == true;
 }
 
-/// Whether an error to `initialize` says that the backend will never accept it: it has no such
-/// method (a server of the modern era only), or it does not know the protocol version (MCP
-/// 2025-11-25, Lifecycle, and 2026-07-28, Versioning).
-bool speaks_no_such_protocol(std::string_view error_code) {
-  return error_code == "-32601" || error_code == "-32602" || error_code == "-32022" ||
-         error_code == "-32004";
-}
-
 }  // namespace
 
 void Session::start_resume() {
@@ -60,8 +52,8 @@ void Session::resume_answered(const Message& answer) {
     return;
   }
   if (!answer.error.empty()) {
-    lose_link({.cause = speaks_no_such_protocol(answer.error_code) ? Cause::incompatible
-                                                                   : Cause::resume_refused,
+    lose_link({.cause = mcp::never_initializes(answer.error_code) ? Cause::incompatible
+                                                                  : Cause::resume_refused,
                .detail = "the backend refused to initialize again: " + printable(answer.error)});
     return;
   }
@@ -69,8 +61,9 @@ void Session::resume_answered(const Message& answer) {
   const std::string version = facts ? facts->protocol_version : "none";
   if (jsonrpc::token_key(version) != jsonrpc::token_key(legacy_.protocol_version())) {
     lose_link({.cause = Cause::incompatible,
-               .detail = "the session uses protocol version " + legacy_.protocol_version() +
-                         ", the backend now answers " + printable(version, 64)});
+               .detail = "the session uses protocol version " +
+                         printable(legacy_.protocol_version(), 64) + ", the backend now answers " +
+                         printable(version, 64)});
     return;
   }
   remember(legacy_.requested_version(), "initialize", answer.result);

@@ -14,6 +14,7 @@
 #include "common/text.hpp"
 #include "common/units.hpp"
 #include "shim/io/tcp.hpp"
+#include "shim/io/tls.hpp"
 
 namespace shim {
 namespace {
@@ -96,12 +97,34 @@ void Connection::note_tcp_result() {
   const bool known = ::getsockopt(tcp_fd_, SOL_SOCKET, SO_ERROR, &error, &length) == 0;
   unwatch_tcp();
   if (known && error == 0) {
-    tcp_connected_ = true;
+    note_tcp_connected();
   } else if (!loss_known_) {
     loss_ = {.cause = error == ECONNREFUSED ? Cause::refused : Cause::unreachable,
              .detail = std::strerror(error)};
     loss_known_ = true;
   }
+}
+
+void Connection::note_tcp_connected() {
+  if (std::exchange(tcp_connected_, true)) return;
+  if (services_.on_milestone && !silent_)
+    services_.on_milestone({.kind = Milestone::Kind::tcp, .text = {}});
+}
+
+void Connection::report_tls() {
+  if (!tls_ || !services_.on_milestone) return;
+  TlsFacts facts = describe_tls(lws_get_ssl(wsi_));
+  services_.on_milestone({.kind = Milestone::Kind::tls,
+                          .text = std::move(facts.text),
+                          .days_to_expiry = facts.days_to_expiry});
+}
+
+/// While libwebsockets still has the answer to the upgrade request.
+std::string Connection::selected_subprotocol() const {
+  std::array<char, 128> header{};
+  const int length =
+      lws_hdr_copy(wsi_, header.data(), static_cast<int>(header.size()), WSI_TOKEN_PROTOCOL);
+  return length > 0 ? printable({header.data(), static_cast<std::size_t>(length)}) : std::string();
 }
 
 /// libwebsockets hangs up without a word when the kernel gives a connection up. Here too ours comes
@@ -271,7 +294,15 @@ int Connection::on_connection(lws* wsi, int reason, void* in, std::size_t length
     case LWS_CALLBACK_CLIENT_APPEND_HANDSHAKE_HEADER:
       request_sent_ = true;
       unwatch_tcp();
+      if (!loss_known_) {  // libwebsockets tries to write even if connect() has failed
+        note_tcp_connected();
+        report_tls();
+      }
       return add_headers(in, length);
+    case LWS_CALLBACK_CLIENT_FILTER_PRE_ESTABLISH:
+      if (services_.on_milestone && !silent_)
+        services_.on_milestone({.kind = Milestone::Kind::upgraded, .text = selected_subprotocol()});
+      return 0;
     case LWS_CALLBACK_CLIENT_ESTABLISHED:
       open_ = true;
       wsi_ = wsi;
@@ -352,8 +383,10 @@ void Connection::note_upgrade_failure(std::string_view said) {
       loss_.retry_after = parse_retry_after(header.data());
     }
   } else if (text.find("PROTOCOL") != std::string::npos) {
+    const std::string selected = selected_subprotocol();
     loss_ = {.cause = Cause::subprotocol,
-             .detail = "the backend selected a subprotocol that was not offered (--subprotocol)"};
+             .detail = "the backend selected a subprotocol that was not offered (--subprotocol)" +
+                       (selected.empty() ? "" : ": " + selected)};
   } else if (text == "Peer hung up" || text == "read failed" || text.starts_with("closed before") ||
              text.starts_with("Closed before")) {
     loss_ = {.cause = Cause::reset, .detail = "closed before the upgrade was answered"};
@@ -363,7 +396,12 @@ void Connection::note_upgrade_failure(std::string_view said) {
 }
 
 void Connection::note_certificate(void* verification) {
-  const int error = X509_STORE_CTX_get_error(static_cast<X509_STORE_CTX*>(verification));
+  auto* const context = static_cast<X509_STORE_CTX*>(verification);
+  const int error = X509_STORE_CTX_get_error(context);
+  if (services_.on_milestone && !silent_)
+    services_.on_milestone(
+        {.kind = Milestone::Kind::certificate,
+         .text = describe_certificate(X509_STORE_CTX_get_current_cert(context))});
   loss_ = {.cause = Cause::certificate, .detail = X509_verify_cert_error_string(error)};
   loss_known_ = true;
 }

@@ -14,6 +14,7 @@
 #include "common/url.hpp"
 #include "shim/core/event.hpp"
 #include "shim/io/loop.hpp"
+#include "shim/io/milestone.hpp"
 #include "shim/io/ws_frame.hpp"
 
 namespace shim {
@@ -36,6 +37,7 @@ class Connection final : public ConnectionHandler {
     /// The connection is lost or was never made. `before_tcp`: another address may do better.
     /// Called once, perhaps from inside start(); not after close().
     std::function<void(Loss, bool before_tcp)> lost;
+    const MilestoneSink& on_milestone;
   };
 
   /// `ack_timeout`: how long the other side may leave unacknowledged what was sent before the path
@@ -76,6 +78,9 @@ class Connection final : public ConnectionHandler {
   [[nodiscard]] bool send(std::size_t bytes);
   void receive(const char* bytes, std::size_t length);
   void note_tcp_result();
+  void note_tcp_connected();
+  void report_tls();
+  [[nodiscard]] std::string selected_subprotocol() const;
   void watch_for_error();
   void unwatch_tcp();
   void note_socket_error(int error);

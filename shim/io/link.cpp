@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "common/text.hpp"
 #include "shim/io/clock.hpp"
 
 namespace shim {
@@ -31,7 +32,10 @@ Link::Link(Loop& loop, Options options, EventSink sink)
     std::uint64_t expirations = 0;
     [[maybe_unused]] const ssize_t ignored =
         ::read(address_timer_.get(), &expirations, sizeof expirations);
-    if (!addresses_.empty()) try_next_address();
+    if (addresses_.empty()) return;
+    if (connection_ != nullptr && options_.on_milestone)
+      options_.on_milestone({.kind = Milestone::Kind::address_failed, .text = "no answer"});
+    try_next_address();
   });
 }
 
@@ -71,6 +75,11 @@ void Link::resolved(const Resolver::Result& result) {
     return;
   }
   addresses_.assign(result.addresses.rbegin(), result.addresses.rend());
+  if (options_.on_milestone) {
+    std::string all;
+    for (const std::string& address : result.addresses) all += (all.empty() ? "" : ", ") + address;
+    options_.on_milestone({.kind = Milestone::Kind::looked_up, .text = std::move(all)});
+  }
   try_next_address();
 }
 
@@ -84,6 +93,11 @@ void Link::try_next_address() {
     const Duration left = give_up_at_ - monotonic_now();
     arm_address_timer(std::max<Duration>(left / static_cast<Duration::rep>(addresses_.size() + 1),
                                          address_time_min));
+  }
+  if (options_.on_milestone) {
+    const std::string& path = options_.endpoints[endpoint_].unix_path;
+    options_.on_milestone(
+        {.kind = Milestone::Kind::trying, .text = path.empty() ? address : printable(path)});
   }
   connections_.push_back(std::make_unique<Connection>(
       epoch_, options_.message_bytes_max, options_.ack_timeout,
@@ -99,6 +113,7 @@ void Link::try_next_address() {
               },
           .lost = [this](Loss loss,
                          bool before_tcp) { connection_lost(std::move(loss), before_tcp); },
+          .on_milestone = options_.on_milestone,
       }));
   connection_ = connections_.back().get();
   connection_->start({.url = options_.endpoints[endpoint_],
@@ -117,6 +132,8 @@ void Link::arm_address_timer(Duration wait) {
 void Link::connection_lost(Loss loss, bool before_tcp) {
   connection_ = nullptr;
   if (before_tcp && !addresses_.empty()) {
+    if (options_.on_milestone)
+      options_.on_milestone({.kind = Milestone::Kind::address_failed, .text = loss.detail});
     arm_address_timer(Duration(1));  // from the loop: this may be inside one of its callbacks
     return;
   }

@@ -13,6 +13,7 @@
 #include "shim/io/connection.hpp"
 #include "shim/io/descriptor.hpp"
 #include "shim/io/loop.hpp"
+#include "shim/io/milestone.hpp"
 #include "shim/io/resolver.hpp"
 #include "shim/io/ws_frame.hpp"
 
@@ -37,6 +38,7 @@ class Link {
     std::size_t message_bytes_max = 0;
     Duration connect_timeout{};
     Duration ack_timeout{};  ///< see Connection; zero: the system's
+    MilestoneSink on_milestone{};
   };
 
   Link(Loop& loop, Options options, EventSink sink);

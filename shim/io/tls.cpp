@@ -1,13 +1,18 @@
 #include "shim/io/tls.hpp"
 
+#include <arpa/inet.h>
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
+#include <openssl/x509v3.h>
 #include <unistd.h>
 
+#include <array>
 #include <cstdio>
 #include <cstdlib>
+#include <ctime>
 #include <memory>
+#include <string_view>
 
 #include "common/text.hpp"
 
@@ -22,7 +27,77 @@ bool has_place(const char* variable, const char* usual) {
   return given != nullptr || is_readable(usual);
 }
 
+/// Names shown of one certificate at most.
+constexpr int names_max = 4;
+
+std::string_view bytes_of(const ASN1_STRING* text) {
+  return {reinterpret_cast<const char*>(ASN1_STRING_get0_data(text)),
+          static_cast<std::size_t>(ASN1_STRING_length(text))};
+}
+
+std::string describe(const GENERAL_NAME* name) {
+  int type = 0;
+  const auto* const value = static_cast<const ASN1_STRING*>(GENERAL_NAME_get0_value(name, &type));
+  if (type == GEN_DNS) return printable(bytes_of(value), 80);
+  if (type != GEN_IPADD) return {};
+  const std::string_view bytes = bytes_of(value);
+  if (bytes.size() != 4 && bytes.size() != 16) return {};
+  std::array<char, INET6_ADDRSTRLEN> text{};
+  ::inet_ntop(bytes.size() == 4 ? AF_INET : AF_INET6, bytes.data(), text.data(), text.size());
+  return text.data();
+}
+
+std::string common_name(const X509_NAME* name) {
+  const int at = X509_NAME_get_index_by_NID(name, NID_commonName, -1);
+  if (at < 0) return "no name";
+  return printable(bytes_of(X509_NAME_ENTRY_get_data(X509_NAME_get_entry(name, at))), 80);
+}
+
+/// The names that the certificate is good for; its common name if it lists none.
+std::string names_of(const X509* certificate) {
+  const std::unique_ptr<GENERAL_NAMES, void (*)(GENERAL_NAMES*)> names(
+      static_cast<GENERAL_NAMES*>(
+          X509_get_ext_d2i(certificate, NID_subject_alt_name, nullptr, nullptr)),
+      GENERAL_NAMES_free);
+  std::string out;
+  const int count = names == nullptr ? 0 : sk_GENERAL_NAME_num(names.get());
+  for (int i = 0; i < count && i < names_max; ++i) {
+    const std::string name = describe(sk_GENERAL_NAME_value(names.get(), i));
+    if (!name.empty()) out += (out.empty() ? "" : ", ") + name;
+  }
+  if (count > names_max) out += " and more";
+  return out.empty() ? common_name(X509_get_subject_name(certificate)) : out;
+}
+
+std::string date(const ASN1_TIME* time) {
+  std::tm parts{};
+  std::array<char, 16> text{};
+  if (ASN1_TIME_to_tm(time, &parts) != 1) return "?";
+  const std::size_t length = std::strftime(text.data(), text.size(), "%Y-%m-%d", &parts);
+  return {text.data(), length};
+}
+
 }  // namespace
+
+std::string describe_certificate(const X509* certificate) {
+  if (certificate == nullptr) return "no certificate";
+  return "certificate for " + names_of(certificate) + ", issued by " +
+         common_name(X509_get_issuer_name(certificate)) + ", valid from " +
+         date(X509_get0_notBefore(certificate)) + " to " + date(X509_get0_notAfter(certificate));
+}
+
+TlsFacts describe_tls(const SSL* connection) {
+  TlsFacts facts{.text = SSL_get_version(connection)};
+  const std::unique_ptr<X509, void (*)(X509*)> certificate(SSL_get1_peer_certificate(connection),
+                                                           X509_free);
+  if (certificate == nullptr) return facts;
+  facts.text += ", " + describe_certificate(certificate.get());
+  int days = 0;
+  int seconds = 0;
+  if (ASN1_TIME_diff(&days, &seconds, nullptr, X509_get0_notAfter(certificate.get())) == 1)
+    facts.days_to_expiry = days;
+  return facts;
+}
 
 std::string check_ca_file(const std::string& path) {
   const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "re"),

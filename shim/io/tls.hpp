@@ -2,6 +2,9 @@
 
 #include <string>
 
+typedef struct ssl_st SSL;    // NOLINT(modernize-use-using): as OpenSSL declares them
+typedef struct x509_st X509;  // NOLINT(modernize-use-using)
+
 namespace shim {
 
 /// Whether `path` is a PEM file with at least one certificate. Returns one line that says what is
@@ -17,5 +20,15 @@ namespace shim {
 /// Whether `cert` is a PEM certificate chain and `key` its private key, without a pass phrase.
 /// Returns one line that says what is wrong, empty if all is well.
 [[nodiscard]] std::string check_client_cert(const std::string& cert, const std::string& key);
+
+/// For people: whom the certificate is for, who vouches for it and until when. Printable ASCII.
+[[nodiscard]] std::string describe_certificate(const X509* certificate);
+
+/// What a completed TLS handshake has come to.
+struct TlsFacts {
+  std::string text;  ///< version and certificate, printable ASCII
+  long days_to_expiry = 0;
+};
+[[nodiscard]] TlsFacts describe_tls(const SSL* connection);
 
 }  // namespace shim

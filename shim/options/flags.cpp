@@ -21,10 +21,8 @@ Setting& Flags::add(const std::string& flag, const std::string& value_name, cons
                     Parse parse, Show show) {
   CLI::Option* const option = app_.add_option(flag, help)->type_name(value_name);
   option->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
-  settings_.push_back({.flag = flag.substr(0, flag.find(',')),
-                       .parse = std::move(parse),
-                       .show = std::move(show),
-                       .option = option});
+  settings_.push_back(
+      {.flag = flag, .parse = std::move(parse), .show = std::move(show), .option = option});
   return settings_.back();
 }
 
@@ -34,6 +32,11 @@ Setting& Flags::add_list(const std::string& flag, const std::string& value_name,
   setting.separator = separator;
   setting.option->expected(1)->take_all();
   return setting;
+}
+
+CLI::Option* Flags::add_positional(const std::string& name, const std::string& value_name,
+                                   const std::string& help) {
+  return app_.add_option(name, help)->type_name(value_name)->expected(-1)->take_all();
 }
 
 void Flags::duration(const std::string& flag, Duration& target, Duration least, Duration most,

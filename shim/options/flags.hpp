@@ -27,6 +27,7 @@ struct Setting {
   char separator = '\0';
   bool is_toggle = false;
   CLI::Option* option = nullptr;
+  CLI::Option* positional = nullptr;  ///< more values, without the flag; or none
   Origin origin = Origin::fallback;
 
   [[nodiscard]] std::string variable() const;  ///< MCP_WS_SHIM_FOO_BAR
@@ -42,12 +43,15 @@ class Flags {
   using Parse = std::function<std::string(const std::string&)>;
   using Show = std::function<std::string()>;
 
-  /// `flag` may be followed by a comma and the name that the value has without it.
   Setting& add(const std::string& flag, const std::string& value_name, const std::string& help,
                Parse parse, Show show);
   /// The same for one that may be given several times.
   Setting& add_list(const std::string& flag, const std::string& value_name, const std::string& help,
                     char separator, Parse parse, Show show);
+
+  /// Arguments that are no flags, any number; for Setting::positional.
+  CLI::Option* add_positional(const std::string& name, const std::string& value_name,
+                              const std::string& help);
 
   void duration(const std::string& flag, Duration& target, Duration least, Duration most,
                 const std::string& help);

@@ -58,8 +58,10 @@ void check_together(const Options& options) {
            ::strncasecmp(header.first.c_str(), "authorization", 13) == 0;
   });
   if (two) throw UsageError("give either a token or an Authorization header");
-  const std::string error = Token(options.token, options.token_file).read().error;
-  if (!error.empty()) throw UsageError(error);
+  if (options.command != Command::doctor) {  // to which that is one of its steps
+    const std::string error = Token(options.token, options.token_file).read().error;
+    if (!error.empty()) throw UsageError(error);
+  }
   for (std::size_t i = 0; i < options.endpoints.size(); ++i) {
     if (options.endpoints[i].tls || is_loopback(options.endpoints[i])) continue;
     if (options.allow_plaintext_token) continue;
@@ -194,12 +196,14 @@ void CommandLine::parse(int argc, const char* const* argv) {
   read_sources();
   const Command command = options_.command;
   if (options_.endpoints.empty() && command != Command::status && command != Command::config)
-    throw UsageError("no backend given; write mcp-ws-shim ws://127.0.0.1:8765");
+    throw UsageError(std::string("no backend given; write mcp-ws-shim ") +
+                     (command == Command::call ? "call --url ws://127.0.0.1:8765 tools/list"
+                                               : "ws://127.0.0.1:8765"));
   if (options_.cache_dir.empty()) options_.cache_dir = default_cache_dir();
   if (options_.ca_file.empty()) options_.ca_file = foreign_ca_file();
   options_.core.trace_messages = !options_.log.off && options_.log.level == LogLevel::trace;
   check_together(options_);
-  if (command == Command::config) show_settings();
+  if (command == Command::config || command == Command::doctor) show_settings();
 }
 
 /// Each file is named by what is stronger than it.

@@ -52,7 +52,7 @@ struct Options {
   bool watch = false;       ///< `status`
   bool prometheus = false;  ///< `status`
 
-  std::vector<ShownSetting> shown;  ///< for `config`
+  std::vector<ShownSetting> shown;  ///< for `config` and `doctor`
 
   [[nodiscard]] bool has_token() const { return !token.empty() || !token_file.empty(); }
 };

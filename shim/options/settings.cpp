@@ -105,14 +105,15 @@ Flags::Show show_text(const std::string& text) {
 
 void add_backend_flags(Flags& flags, Options& options) {
   Setting& url = flags.add_list(
-      "--url,url", "URL", "the backend: ws://, wss:// or ws+unix:///path.sock; several: in order",
-      ' ', [&options](const std::string& text) { return parse_endpoint(text, options); },
+      "--url", "URL", "the backend: ws://, wss:// or ws+unix:///path.sock; several: in order", ' ',
+      [&options](const std::string& text) { return parse_endpoint(text, options); },
       [&options] {
         std::string all;
         for (const std::string& one : options.core.endpoints) all += (all.empty() ? "" : " ") + one;
         return all.empty() ? std::string("not set") : all;
       });
-  url.option->expected(-1);  // several without the flag, too
+  // An option of its own, for it may take several at once: behind the flag comes only one.
+  url.positional = flags.add_positional("url", "URL", "the same without the flag");
   flags.add_list(
       "--header", "'Name: value'", "further header of the upgrade request; repeatable", '\n',
       [&options](const std::string& text) { return parse_header(text, options); },

@@ -2,55 +2,13 @@
 
 #include <doctest/doctest.h>
 
-#include <cstdlib>
-
 #include "backend.hpp"
+#include "certificate.hpp"
 #include "host.hpp"
 #include "run.hpp"
 
 namespace e2e {
 namespace {
-
-bool run_command(const std::string& command) {
-  const bool done = std::system((command + " >/dev/null 2>&1").c_str()) == 0;
-  if (!done) MESSAGE("SKIPPED: the openssl program is not there or refuses: " << command);
-  return done;
-}
-
-/// A self-signed certificate for these names, made by the openssl program.
-struct Certificate {
-  TempDir files;
-  std::string cert = files.path("cert.pem");
-  std::string key = files.path("key.pem");
-  bool made = false;
-
-  explicit Certificate(const std::string& names)
-      : made(run_command(
-            "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 "
-            "-subj /CN=e2e -addext subjectAltName=" +
-            names + " -keyout " + key + " -out " + cert)) {}
-
-  /// Signs it anew for a time long ago, which only `openssl ca` does.
-  void expire() {
-    const std::string request = files.path("request.pem");
-    const std::string settings = files.path("ca.conf");
-    write_file(files.path("index"), "");
-    write_file(files.path("serial"), "01\n");
-    write_file(settings, "[ca]\ndefault_ca=own\n[own]\ndatabase=" + files.path("index") +
-                             "\nserial=" + files.path("serial") +
-                             "\nnew_certs_dir=" + files.path("") +
-                             "\ndefault_md=sha256\npolicy=any\nx509_extensions=more\n"
-                             "[any]\ncommonName=supplied\n"
-                             "[more]\nsubjectAltName=IP:127.0.0.1\nbasicConstraints=CA:true\n");
-    made = run_command("openssl req -new -key " + key + " -subj /CN=e2e -out " + request) &&
-           run_command(
-               "openssl ca -batch -notext -selfsign -startdate 20200101000000Z "
-               "-enddate 20200201000000Z -config " +
-               settings + " -keyfile " + key + " -in " + request + " -out " + cert);
-  }
-
-  [[nodiscard]] Arguments served() const { return {"--cert", cert, "--key", key}; }
-};
 
 std::string wss(const Backend& backend, const std::string& host = "127.0.0.1") {
   return "wss://" + host + ":" + std::to_string(backend.port()) + "/";
