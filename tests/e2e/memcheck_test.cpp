@@ -25,14 +25,12 @@ Arguments backend_arguments(const Backend& backend) {
   return {"--health-file", backend.file("health"), "--heartbeat", "100"};
 }
 
-const HostOptions with_cache{.environment = {"MCP_WS_SHIM_OFFLINE=cache"}};
-
 }  // namespace
 
 TEST_CASE("memcheck: a session with a restart ends cleanly") {
   Backend backend;
   backend.start(backend_arguments(backend));
-  Host host(shim_arguments(backend), with_cache);
+  Host host(shim_arguments(backend));
   host.initialize();
   host.expect_result(host.request("tools/list"));
   host.expect_result(host.request("resources/subscribe", {{"uri", "demo://one"}}));
@@ -60,14 +58,14 @@ TEST_CASE("memcheck: a session that is served from the cache ends cleanly") {
   Backend backend;
   backend.start(backend_arguments(backend));
   {
-    Host host(shim_arguments(backend), with_cache);
+    Host host(shim_arguments(backend));
     host.initialize();
     host.expect_result(host.request("tools/list"));
     host.close_input();
     CHECK(host.expect_exit() == 0);
   }
   backend.kill();
-  Host host(shim_arguments(backend), with_cache);
+  Host host(shim_arguments(backend));
   host.initialize();
   CHECK(host.expect_result(host.request("tools/list"))["tools"].size() > 5);
   const int never_sent = host.call("counter");
