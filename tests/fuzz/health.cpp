@@ -54,7 +54,7 @@ FUZZ_TARGET(health) {
   TimePoint now(1h);
   WallTime wall(std::chrono::seconds(1'700'000'000));
   bool reported = false;
-  while (!bytes.empty()) {
+  for (int looks = 0; !bytes.empty() && looks < 50; ++looks) {
     HealthLook look;
     look.found = static_cast<HealthLook::Found>(bytes.byte() % 3U);
     const Duration step = span(bytes.byte());

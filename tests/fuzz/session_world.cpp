@@ -165,7 +165,7 @@ void SessionWorld::advance_to_deadline() {
   if (const auto next = session_->next_deadline()) advance(std::max(*next - now_, Duration{}));
 }
 
-void SessionWorld::go_ready() {
+bool SessionWorld::go_ready() {
   for (int steps = 0; steps < 200 && !finished_ && session_->phase() != Phase::ready; ++steps) {
     switch (session_->phase()) {
       case Phase::connecting: link_opens(); break;
@@ -178,6 +178,8 @@ void SessionWorld::go_ready() {
         const std::string asked = asked_of_backend_.front();
         SHIM_CHECK(reader.read(asked, message) == jsonrpc::Read::message);
         SHIM_CHECK(message.method == "initialize");
+        // A host that named no version: what this backend would answer cannot be told.
+        if (message.protocol_version.empty()) return false;
         backend_says(jsonrpc::result_answer(message.id,
                                             R"({"capabilities":{"tools":{}},"protocolVersion":)" +
                                                 std::string(message.protocol_version) + "}"));
@@ -189,6 +191,7 @@ void SessionWorld::go_ready() {
       case Phase::stopped: break;
     }
   }
+  return true;
 }
 
 void SessionWorld::start_afresh() {
@@ -211,8 +214,8 @@ void SessionWorld::end() {
   host_reads = link_writes = pongs = cache_answers = true;
   release();
   const TimePoint calm = now_;
-  go_ready();
-  if (!finished_) {
+  const bool knows_how = go_ready();
+  if (!finished_ && knows_how) {
     SHIM_CHECK(session_->phase() == Phase::ready);
     SHIM_CHECK(now_ - calm <= 2 * settings_.backoff.cap + 2min);
   }

@@ -42,8 +42,9 @@ class SessionWorld {
   void advance(shim::Duration span);
   void advance_to_deadline();
 
-  /// The link becomes ready if the session has it so; a backend that behaves plays along.
-  void go_ready();
+  /// The link becomes ready if the session has it so; a backend that behaves plays along. Returns
+  /// false if nobody knows how it would.
+  bool go_ready();
 
   /// The core failed a check, says the bridge.
   void start_afresh();
