@@ -118,7 +118,7 @@ void Checkup::on_milestone(const Milestone& milestone) {
       Step step{.detail = milestone.text};
       if (milestone.days_to_expiry < days_to_expiry_min) {
         step.verdict = Verdict::warning;
-        step.remedy = "the certificate expires in " + std::to_string(milestone.days_to_expiry) +
+        step.remedy = "it expires within " + std::to_string(milestone.days_to_expiry + 1) +
                       " days; renew it";
       }
       finish(Stretch::tls, std::move(step));
@@ -152,6 +152,7 @@ void Checkup::finish(Stretch stretch, Step step) {
   step.name = name(stretch);
   reached_ = after(stretch);
   note(std::move(step));
+  if (reached_ == Stretch::tls && !url_.tls) pass(Stretch::upgrade);
 }
 
 /// What lies before `up_to` and was not reported went well, or was not needed.
