@@ -14,12 +14,17 @@
 namespace e2e {
 namespace {
 
+/// `limits`: those that the fault lets pass, made short.
 void check_fault(const Arguments& faults, const std::string& step, const std::string& detail,
-                 const std::string& remedy) {
+                 const std::string& remedy, const Arguments& limits = {}) {
   CAPTURE(faults.back());
   Backend backend(faults);
-  check_failure(diagnose(quick() + backend.url()), step, detail, remedy);
+  check_failure(diagnose(limits + backend.url()), step, detail, remedy);
 }
+
+const Arguments short_connect{"--connect-timeout", flag(500ms)};
+const Arguments short_ping{"--validate-timeout", flag(300ms)};
+const Arguments short_answers{"--resume-timeout", flag(500ms)};
 
 void write_private(const std::string& path, const std::string& text) {
   write_file(path, text);
@@ -33,7 +38,7 @@ TEST_CASE("doctor: a healthy backend of each era passes") {
   const auto check = [](const char* era, const char* found, const char* protocol) {
     CAPTURE(era);
     Backend backend({"--era", era});
-    const Diagnosis diagnosis = diagnose(quick() + backend.url());
+    const Diagnosis diagnosis = diagnose({backend.url()});
     CHECK(diagnosis.status == 0);
     check_holds(diagnosis.detail("settings"), "url (flag)");
     check_holds(diagnosis.detail("TCP"), "127.0.0.1:" + std::to_string(backend.port()));
@@ -62,44 +67,43 @@ TEST_CASE("doctor: a healthy backend of each era passes") {
 TEST_CASE("doctor: a Unix socket, a name, no subprotocol and pages of a list are all right") {
   TempDir files;
   Backend by_path({"--unix", files.path("socket")});
-  const Diagnosis over_unix = diagnose(quick() + ("ws+unix://" + files.path("socket")));
+  const Diagnosis over_unix = diagnose(Arguments{} + ("ws+unix://" + files.path("socket")));
   CHECK(over_unix.status == 0);
   check_holds(over_unix.detail("TCP"), files.path("socket"));
 
   Backend backend({"--subprotocol=", "--page-size", "3"});
   const std::string by_name = "ws://localhost:" + std::to_string(backend.port()) + "/";
-  const Diagnosis diagnosis = diagnose(quick() + by_name);
+  const Diagnosis diagnosis = diagnose({by_name});
   CHECK(diagnosis.status == 0);
   check_holds(diagnosis.detail("lookup"), "127.0.0.1");
   CHECK(diagnosis.detail("subprotocol") == "mcp offered, none selected");
   check_holds(diagnosis.detail("lists"), "tools 3 and more");
-  CHECK(diagnose(quick() + Arguments{"--subprotocol="} + by_name).detail("subprotocol") ==
-        "none offered");
+  CHECK(diagnose(Arguments{"--subprotocol="} + by_name).detail("subprotocol") == "none offered");
 }
 
 TEST_CASE("doctor: plain JSON-RPC is checked as far as that goes") {
   Backend backend(Arguments{"--echo-any"});
-  const Diagnosis diagnosis =
-      diagnose(quick() + Arguments{"--protocol", "jsonrpc"} + backend.url());
+  const Diagnosis diagnosis = diagnose(Arguments{"--protocol", "jsonrpc"} + backend.url());
   CHECK(diagnosis.status == 0);
   CHECK(diagnosis.step("ping")["status"] == "ok");
   CHECK(diagnosis.step("era")["status"] == "skipped");
-  check_failure(diagnose(quick() + backend.url()), "handshake", "protocolVersion", "no MCP server");
+  check_failure(diagnose({backend.url()}), "handshake", "protocolVersion", "no MCP server");
 }
 
 TEST_CASE("doctor: nothing listens, nothing answers, no way there, no such name") {
   Backend absent;
-  check_failure(diagnose(quick() + absent.url()), "TCP", "Connection refused", "docker ps");
-  check_failure(diagnose(quick() + ("ws://localhost:" + std::to_string(absent.port()))), "TCP",
+  check_failure(diagnose({absent.url()}), "TCP", "Connection refused", "docker ps");
+  check_failure(diagnose(Arguments{} + ("ws://localhost:" + std::to_string(absent.port()))), "TCP",
                 "Connection refused", "nothing listens on localhost");
-  check_failure(diagnose(quick() + "ws://255.255.255.255:9/"), "TCP", "unreachable", "ip route");
+  check_failure(diagnose({"ws://255.255.255.255:9/"}), "TCP", "unreachable", "ip route");
   RawServer hole(0);
   hole.clog();
-  check_failure(diagnose(quick() + hole.url()), "TCP", "connect-timeout", "firewall");
+  check_failure(diagnose(short_connect + hole.url()), "TCP", "connect-timeout", "firewall");
   TempDir files;
-  check_failure(diagnose(quick() + ("ws+unix://" + files.path("none"))), "TCP", "",
+  check_failure(diagnose(Arguments{} + ("ws+unix://" + files.path("none"))), "TCP", "",
                 "no backend listens on " + files.path("none"));
-  check_failure(diagnose(quick() + "ws://no-such-host.invalid:1"), "lookup", "", "getent hosts");
+  check_failure(diagnose(short_connect + "ws://no-such-host.invalid:1"), "lookup", "",
+                "getent hosts");
 }
 
 TEST_CASE("doctor: a name lookup that fails or hangs") {
@@ -110,22 +114,25 @@ TEST_CASE("doctor: a name lookup that fails or hangs") {
   Backend backend(Arguments{});
   const std::string url = "ws://scripted.test:" + std::to_string(backend.port()) + "/";
   const std::string orders = backend.file("lookup");
-  const auto with = [&](const char* order) {
+  const auto with = [&](const char* order, const Arguments& limits = {}) {
     write_file(orders, order);
-    return diagnose(quick() + url, {"LD_PRELOAD=" E2E_SLOW_LOOKUP, "E2E_LOOKUP=" + orders});
+    return diagnose(limits + url, {"LD_PRELOAD=" E2E_SLOW_LOOKUP, "E2E_LOOKUP=" + orders});
   };
   check_failure(with("fail"), "lookup", "lookup-failed", "compose");
-  check_failure(with("hang"), "lookup", "connect-timeout", "/etc/resolv.conf");
+  check_failure(with("hang", short_connect), "lookup", "connect-timeout", "/etc/resolv.conf");
   CHECK(with("find").status == 0);
 }
 
 TEST_CASE("doctor: a port that speaks something else, or nothing") {
-  check_fault({"--fault", "silent-tcp"}, "upgrade", "connect-timeout", "does not answer HTTP");
-  check_fault({"--fault", "silent-upgrade"}, "upgrade", "connect-timeout", "does not answer HTTP");
-  check_fault({"--fault", "garbage"}, "upgrade", "connect-timeout", "does not answer HTTP");
+  check_fault({"--fault", "silent-tcp"}, "upgrade", "connect-timeout", "does not answer HTTP",
+              short_connect);
+  check_fault({"--fault", "silent-upgrade"}, "upgrade", "connect-timeout", "does not answer HTTP",
+              short_connect);
+  check_fault({"--fault", "garbage"}, "upgrade", "connect-timeout", "does not answer HTTP",
+              short_connect);
   check_fault({"--fault", "reset-upgrade"}, "upgrade", "reset", "wss://");
   RawServer ssh;
-  Command doctor(Arguments{"doctor", "--json"} + quick() + ssh.url());
+  Command doctor(Arguments{"doctor", "--json"} + ssh.url());
   {
     RawConnection connection = ssh.accept();
     connection.send_bytes("SSH-2.0-OpenSSH_9.2p1 Debian-2\r\n");
@@ -142,7 +149,7 @@ TEST_CASE("doctor: an upgrade that is answered with anything but 101") {
   check_fault({"--fault", "status=503"}, "upgrade", "503", "docker ps");
   check_fault({"--fault", "redirect=ws://127.0.0.1:1/"}, "upgrade", "302", "redirects");
   RawServer http;
-  Command doctor(Arguments{"doctor", "--json"} + quick() + http.url());
+  Command doctor(Arguments{"doctor", "--json"} + http.url());
   RawConnection connection = http.accept();
   connection.send_bytes("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
   check_failure(read_diagnosis(doctor.finish()), "upgrade", "200", "HTTP server");
@@ -150,12 +157,13 @@ TEST_CASE("doctor: an upgrade that is answered with anything but 101") {
 
 TEST_CASE("doctor: a WebSocket that is of no use") {
   check_fault({"--select-subprotocol", "other"}, "subprotocol", "other", "--subprotocol");
-  check_fault({"--fault", "no-pong"}, "ping", "validate-timeout", "paused");
+  check_fault({"--fault", "no-pong"}, "ping", "validate-timeout", "paused", short_ping);
   check_fault({"--fault", "close-after-open"}, "ping", "closed", "hung up");
 }
 
 TEST_CASE("doctor: a server behind a good WebSocket that does not speak MCP as it should") {
-  check_fault({"--fault", "init-silent"}, "era", "not answered within", "--protocol jsonrpc");
+  check_fault({"--fault", "init-silent"}, "era", "not answered within", "--protocol jsonrpc",
+              short_answers);
   check_fault({"--fault", "init-error"}, "handshake", "-32603", "docker logs");
   check_fault({"--fault", "invalid-json", "--fault-method", "initialize"}, "era", "nonsense",
               "--protocol jsonrpc");
@@ -169,7 +177,7 @@ TEST_CASE("doctor: a backend of the legacy era that cannot bear a probe is warne
   const auto check = [](const Arguments& faults) {
     CAPTURE(faults.back());
     Backend backend(faults);
-    const Diagnosis diagnosis = diagnose(quick() + backend.url());
+    const Diagnosis diagnosis = diagnose({backend.url()});
     CHECK(diagnosis.status == 0);
     CHECK(diagnosis.step("era")["status"] == "warning");
     check_holds(diagnosis.detail("era"), "no answer to server/discover");
@@ -182,9 +190,9 @@ TEST_CASE("doctor: a backend of the legacy era that cannot bear a probe is warne
 
 TEST_CASE("doctor: tokens that are missing, wrong, or in a file that others can read") {
   Backend backend({"--token", "hunter2"});
-  check_failure(diagnose(quick() + backend.url()), "upgrade", "401", "MCP_WS_SHIM_TOKEN");
+  check_failure(diagnose({backend.url()}), "upgrade", "401", "MCP_WS_SHIM_TOKEN");
   const auto with = [&](const std::string& token) {
-    return diagnose(quick() + backend.url(), {"MCP_WS_SHIM_TOKEN=" + token});
+    return diagnose({backend.url()}, {"MCP_WS_SHIM_TOKEN=" + token});
   };
   check_failure(with("hunter3"), "upgrade", "401", "does not accept this token");
   CHECK(with("hunter2").status == 0);
@@ -193,7 +201,7 @@ TEST_CASE("doctor: tokens that are missing, wrong, or in a file that others can 
 
   TempDir files;
   const std::string path = files.path("token");
-  const Arguments flags = quick() + Arguments{"--token-file", path};
+  const Arguments flags{"--token-file", path};
   check_failure(diagnose(flags + backend.url()), "token", "No such file", "chmod 600");
   write_private(path, "hunter2\n");
   CHECK(diagnose(flags + backend.url()).status == 0);
@@ -211,7 +219,7 @@ TEST_CASE("doctor: the health file is looked at whether or not the backend can b
   TempDir files;
   const std::string path = files.path("health.json");
   const auto look = [&] {
-    const Diagnosis diagnosis = diagnose(quick() + Arguments{"--health-file", path} + absent.url());
+    const Diagnosis diagnosis = diagnose(Arguments{"--health-file", path} + absent.url());
     CHECK(diagnosis.status == 3);
     return diagnosis.step("health file");
   };
@@ -237,14 +245,13 @@ TEST_CASE("doctor: the health file is looked at whether or not the backend can b
 TEST_CASE("doctor: of several URLs each is examined, and all must be good") {
   Backend good(Arguments{});
   Backend absent;
-  const Outcome both = run(Arguments{"doctor"} + quick() + Arguments{absent.url(), good.url()});
+  const Outcome both = run(Arguments{"doctor"} + Arguments{absent.url(), good.url()});
   CHECK(both.status == 3);
   CHECK(both.out.find(absent.url()) < both.out.find(good.url()));
   check_holds(both.out, "-> nothing listens");
   check_holds(both.out, "tools 15");
-  CHECK(run(Arguments{"doctor"} + quick() + Arguments{good.url(), good.url()}).status == 0);
-  const Outcome json =
-      run(Arguments{"doctor", "--json"} + quick() + Arguments{absent.url(), good.url()});
+  CHECK(run(Arguments{"doctor"} + Arguments{good.url(), good.url()}).status == 0);
+  const Outcome json = run(Arguments{"doctor", "--json"} + Arguments{absent.url(), good.url()});
   CHECK(json.status == 3);
   const std::size_t line_end = json.out.find('\n');
   CHECK(Json::parse(json.out.substr(0, line_end))["ok"] == false);
@@ -260,8 +267,7 @@ TEST_CASE("doctor: what is wrong with the settings is one line and exit 2") {
 
 TEST_CASE("doctor: secrets of the URL and bytes of the backend's are not shown") {
   Backend backend({"--server-name", "evil\x1b[2J\nname"});
-  const Outcome outcome =
-      run(Arguments{"doctor"} + quick() + backend.url("/p?token=hunter2&x=hunter3"));
+  const Outcome outcome = run(Arguments{"doctor"} + backend.url("/p?token=hunter2&x=hunter3"));
   CHECK(outcome.status == 0);
   check_holds(outcome.out, "evil\\x1b[2J\\nname");
   for (const char* part : {"\x1b", "hunter2", "hunter3"}) {

@@ -15,9 +15,7 @@ std::string wss(std::uint16_t port, const std::string& host = "127.0.0.1") {
   return "wss://" + host + ":" + std::to_string(port) + "/";
 }
 
-Arguments trusting(const Certificate& certificate) {
-  return quick() + Arguments{"--ca-file", certificate.cert};
-}
+Arguments trusting(const Certificate& certificate) { return {"--ca-file", certificate.cert}; }
 
 }  // namespace
 
@@ -41,7 +39,7 @@ TEST_CASE("doctor: a good certificate passes, with a warning when it expires soo
     return;
   Backend other({"--cert", lasting.files.path("90.pem"), "--key", lasting.key});
   const Diagnosis good =
-      diagnose(quick() + Arguments{"--ca-file", lasting.files.path("90.pem")} + wss(other.port()));
+      diagnose(Arguments{"--ca-file", lasting.files.path("90.pem")} + wss(other.port()));
   CHECK(good.status == 0);
   CHECK(good.step("TLS")["status"] == "ok");
 }
@@ -61,7 +59,7 @@ TEST_CASE("doctor: a certificate that nobody vouches for, has expired, or is for
     check_failure(diagnosis, "TLS", "certificate for ", "");
     CHECK(diagnosis.step("TCP")["status"] == "ok");
   };
-  check(own, quick(), "self-signed", "--ca-file");
+  check(own, {}, "self-signed", "--ca-file");
   check(other, trusting(own), "certificate: ", "--ca-file does not hold");
   check(elsewhere, trusting(elsewhere), "mismatch", "made for 127.0.0.1");
   check(elsewhere, trusting(elsewhere), "certificate for another.example", "by a name");
@@ -75,10 +73,11 @@ TEST_CASE("doctor: TLS where there is none, and none where there is") {
   Backend plain(Arguments{});
   check_failure(diagnose(trusting(own) + wss(plain.port())), "TLS", "tls: ", "ws://");
   RawServer silent;
-  check_failure(diagnose(trusting(own) + wss(silent.port())), "TLS", "connect-timeout",
-                "says nothing");
+  check_failure(
+      diagnose(trusting(own) + Arguments{"--connect-timeout", flag(500ms)} + wss(silent.port())),
+      "TLS", "connect-timeout", "says nothing");
   Backend secure(own.served());
-  check_failure(diagnose(quick() + secure.url()), "upgrade", "", "wss://");
+  check_failure(diagnose({secure.url()}), "upgrade", "", "wss://");
 }
 
 TEST_CASE("doctor: a backend that wants a client certificate") {
