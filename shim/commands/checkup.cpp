@@ -118,8 +118,8 @@ void Checkup::on_milestone(const Milestone& milestone) {
       Step step{.detail = milestone.text};
       if (milestone.days_to_expiry < days_to_expiry_min) {
         step.verdict = Verdict::warning;
-        step.remedy = "it expires within " + std::to_string(milestone.days_to_expiry + 1) +
-                      " days; renew it";
+        step.remedy =
+            "it expires within " + std::to_string(milestone.days_to_expiry + 1) + " days; renew it";
       }
       finish(Stretch::tls, std::move(step));
       return;

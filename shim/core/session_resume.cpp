@@ -53,7 +53,7 @@ void Session::resume_answered(const Message& answer) {
   }
   if (!answer.error.empty()) {
     lose_link({.cause = mcp::never_initializes(answer.error_code) ? Cause::incompatible
-                                                                   : Cause::resume_refused,
+                                                                  : Cause::resume_refused,
                .detail = "the backend refused to initialize again: " + printable(answer.error)});
     return;
   }

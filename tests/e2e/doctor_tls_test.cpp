@@ -26,7 +26,7 @@ TEST_CASE("doctor: a good certificate passes, with a warning when it expires soo
   const Diagnosis diagnosis = diagnose(trusting(soon) + wss(backend.port()));
   CHECK(diagnosis.status == 0);
   CHECK(diagnosis.step("TLS")["status"] == "warning");
-  check_holds(diagnosis.step("TLS")["remedy"].get<std::string>(), "expires within 2 days");
+  check_holds(diagnosis.step("TLS")["remedy"].get<std::string>(), "it expires within ");
   for (const char* part :
        {"TLSv1.3", "certificate for 127.0.0.1, localhost", "issued by e2e", "valid from 20"}) {
     check_holds(diagnosis.detail("TLS"), part);
