@@ -4,15 +4,19 @@ set -euo pipefail
 
 usage() {
   cat <<'TEXT'
-Usage: packaging/install-deps.sh [--tests] [--ci]
+Usage: packaging/install-deps.sh [--tests] [--packages] [--package-tests] [--ci] [--coverage]
 
 Installs what is missing to build mcp-ws-shim on Debian 12 or newer. Needs root or sudo, but only if
 something is missing.
 
-  --tests     also what the tests use: certificates, backends, proxies and clients that others
-              wrote; nginx and haproxy are installed, but not started
-  --ci        also what .ci/run uses: the tests, formatting, static analysis, containers
-  -h, --help  this text
+  --tests          also what the tests use: certificates, backends, proxies and clients that others
+                   wrote, a terminal; nginx and haproxy are installed, but not started
+  --packages       also what builds the packages
+  --package-tests  also what builds and tests the packages
+  --ci             all of that, and what else .ci/run uses: formatting, static analysis, valgrind,
+                   containers
+  --coverage       also what packaging/coverage.sh uses
+  -h, --help       this text
 TEXT
 }
 
@@ -23,13 +27,20 @@ packages=(
   doctest-dev
 )
 test_packages=(openssl python3 python3-websockets nginx haproxy iproute2 tmux)
+package_packages=(dpkg-dev libcap-dev zlib1g-dev git)
+package_test_packages=(ccache lintian man-db mmdebstrap openssl python3)
 # npm may come from elsewhere, as part of another nodejs package.
-command -v npm >/dev/null || test_packages+=(nodejs npm)
+if ! command -v npm >/dev/null; then
+  test_packages+=(nodejs npm)
+  package_packages+=(nodejs npm)
+fi
 # Packages with a daemon of the same name. The tests run it by themselves; it is neither started nor
 # enabled.
 daemons=(nginx haproxy)
 # The version is fixed because another clang-format formats differently.
-ci_packages=(clang-format-14 clang-tidy-14 shellcheck git)
+ci_packages=(clang-format-14 clang-tidy-14 cppcheck valgrind shellcheck)
+# The fuzzers; libFuzzer comes with the compiler's run-time library.
+ci_packages+=(clang-14 libclang-rt-14-dev)
 # Of the engines podman is the one that needs no daemon; iptables is for the ports it publishes.
 ci_packages+=(podman podman-compose runc iptables nftables)
 
@@ -41,7 +52,13 @@ fail() {
 while (($# > 0)); do
   case "$1" in
     --tests) packages+=("${test_packages[@]}") ;;
-    --ci) packages+=("${test_packages[@]}" "${ci_packages[@]}") ;;
+    --coverage) packages+=(gcovr) ;;
+    --packages) packages+=("${package_packages[@]}") ;;
+    --package-tests) packages+=("${package_packages[@]}" "${package_test_packages[@]}") ;;
+    --ci)
+      packages+=("${test_packages[@]}" "${package_packages[@]}" "${package_test_packages[@]}"
+        "${ci_packages[@]}")
+      ;;
     -h | --help)
       usage
       exit 0

@@ -9,10 +9,11 @@ Usage: packaging/test.sh [OPTIONS]
 Installs the missing packages, builds one preset and runs its tests. The last line is always
 "N passed, N failed". The exit status is 0 only if something ran and nothing failed.
 
-  --preset NAME           dev (default), release, asan or tsan; built in build/NAME
-  --only PART             unit, golden, sim, e2e, sdk, clients or backends instead of all of them;
-                          sdk: the official TypeScript SDK as the host, clients: further real
-                          clients, backends: real servers and proxies (dev and release only)
+  --preset NAME           dev (default), release, asan, tsan or coverage; built in build/NAME
+  --only PART             unit, golden, sim, fuzz, e2e, sdk, clients or backends instead of all;
+                          fuzz: the fuzzers' corpora, sdk: the official TypeScript SDK as the host,
+                          clients: further real clients, backends: real servers and proxies (the
+                          last three in dev and release only)
   --filter PATTERN        test cases whose name matches, for example '*reconnect*' (doctest's -tc=;
                           not for sdk, clients and backends)
   -h, --help              this text
@@ -25,7 +26,7 @@ TEXT
 }
 
 preset=dev
-programs=(unit golden sim e2e sdk clients backends)
+programs=(unit golden sim fuzz e2e sdk clients backends)
 targets=(all)
 program_args=(--no-colors=true)
 
@@ -43,7 +44,7 @@ while (($# > 0)); do
       ;;
     --only)
       case "${2:-}" in
-        unit | golden | sim | e2e)
+        unit | golden | sim | fuzz | e2e)
           programs=("$2")
           targets=("$2_tests")
           ;;
@@ -51,7 +52,7 @@ while (($# > 0)); do
           programs=("$2")
           targets=(mcp-ws-shim fake_backend)
           ;;
-        *) bad_usage "--only takes unit, golden, sim, e2e, sdk, clients or backends" ;;
+        *) bad_usage "--only takes unit, golden, sim, fuzz, e2e, sdk, clients or backends" ;;
       esac
       shift
       ;;
@@ -118,6 +119,36 @@ run_program() {
   running=()
 }
 
+# The end-to-end tests mostly wait, so several files of them run at once; those that measure how idle
+# the machine is run alone. Their summaries are added up to one.
+run_e2e() {
+  local log="$1" program="$2" shards=3 worst shard file index=0 pids=() files=()
+  shift 2
+  local alone='*/idle_test.cpp,*/reconnect_test.cpp'
+  run_program "$log.alone" "$program" "$@" --source-file="$alone"
+  worst=$status
+  for file in tests/e2e/*_test.cpp; do
+    [[ ",$alone," == *",*/$(basename "$file"),"* ]] && continue
+    shard=$((index++ % shards))
+    files[shard]="${files[shard]:-},*/$(basename "$file")"
+  done
+  for ((shard = 0; shard < shards; shard++)); do
+    timeout --kill-after=10s "${TEST_PROGRAM_LIMIT:-20m}" env --default-signal=INT,QUIT \
+      "$program" "$@" --source-file="${files[shard]#,}" </dev/null >"$log.$shard" 2>&1 &
+    pids+=("$!")
+  done
+  running=("${pids[@]}")
+  for ((shard = 0; shard < shards; shard++)); do
+    status=0
+    wait "${pids[shard]}" || status=$?
+    ((status <= worst)) || worst=$status
+    cat "$log.$shard"
+  done
+  running=()
+  status=$worst
+  cat "$log".* >"$log"
+}
+
 # The cases on npm packages are scripts, too slow and of no further use under a sanitizer.
 run_scripts() {
   local log="$1" folder="$2" sdk=tests/e2e/sdk
@@ -160,10 +191,15 @@ for name in "${programs[@]}"; do
     continue
   fi
 
-  run_program "$log" "$program" "${program_args[@]}"
+  if [[ "$name" == e2e ]]; then
+    run_e2e "$log" "$program" "${program_args[@]}"
+  else
+    run_program "$log" "$program" "${program_args[@]}"
+  fi
 
   summary='^\[doctest\] test cases: *[0-9]+ *\| *([0-9]+) passed *\| *([0-9]+) failed.*'
-  counts="$(sed -nE "s/$summary/\\1 \\2/p" "$log" | tail -n 1)"
+  counts="$(sed -nE "s/$summary/\\1 \\2/p" "$log" |
+    awk '{ passed += $1; failed += $2 } END { if (NR > 0) print passed, failed }')"
   if ((status == 124)); then
     echo "test.sh: $program ran into its time limit"
   fi

@@ -5,6 +5,7 @@
 #include "shim/commands/call.hpp"
 #include "shim/commands/config.hpp"
 #include "shim/commands/doctor.hpp"
+#include "shim/commands/status.hpp"
 #include "shim/io/descriptor.hpp"
 #include "shim/options/options.hpp"
 
@@ -14,9 +15,9 @@ int run(const shim::Options& options) {
   switch (options.command) {
     case shim::Command::bridge: return shim::run_bridge(options);
     case shim::Command::config: return shim::run_config(options);
+    case shim::Command::status: return shim::run_status(options);
     case shim::Command::call: return shim::run_call(options);
     case shim::Command::doctor: return shim::run_doctor(options);
-    case shim::Command::status: break;
   }
   return 1;
 }

@@ -13,6 +13,7 @@
 
 #include "common/check.hpp"
 #include "common/text.hpp"
+#include "shim/commands/wiring.hpp"
 #include "shim/core/session.hpp"
 #include "shim/io/cache.hpp"
 #include "shim/io/clock.hpp"
@@ -23,9 +24,9 @@
 #include "shim/io/loop.hpp"
 #include "shim/io/memory.hpp"
 #include "shim/io/process.hpp"
+#include "shim/io/status_file.hpp"
 #include "shim/io/stdio.hpp"
 #include "shim/io/suspend.hpp"
-#include "shim/io/token.hpp"
 #include "shim/version.hpp"
 
 namespace shim {
@@ -38,10 +39,20 @@ std::uint64_t random_seed() {
   return seed;
 }
 
-/// Contract 7: as long as a ping on an idle link may take in all.
-Duration ack_timeout(const Settings& settings) {
-  const bool pings = settings.ping_interval > Duration::zero();
-  return pings ? settings.ping_interval + settings.pong_timeout : Duration::zero();
+/// By then all that belongs to starting is done.
+constexpr Duration settling_time = std::chrono::seconds(1);
+
+std::optional<TimePoint> earlier(std::optional<TimePoint> one, std::optional<TimePoint> other) {
+  if (!one || !other) return one ? one : other;
+  return std::min(*one, *other);
+}
+
+/// Contract 7: what is sent may stay unacknowledged as long as a ping on an idle link may take in
+/// all.
+Link::Options with_ack_timeout(Link::Options options, const Settings& settings) {
+  if (settings.ping_interval > Duration::zero())
+    options.ack_timeout = settings.ping_interval + settings.pong_timeout;
+  return options;
 }
 
 /// The core between its adapters: facts from them go in, its orders are carried out.
@@ -92,8 +103,10 @@ class Bridge {
   HostOutput output_;
   HostInput input_;
   TimePoint now_ = monotonic_now();
+  std::optional<TimePoint> settle_at_ = now_ + settling_time;
   std::unique_ptr<Session> session_;
   std::optional<HealthFile> health_file_;
+  StatusFile status_{version};
   std::optional<TimePoint> last_failure_;
   bool finished_ = false;
 };
@@ -101,10 +114,7 @@ class Bridge {
 Bridge::Bridge(const Options& options)
     : options_(options),
       log_(options.log),
-      loop_({.tls = std::ranges::any_of(options.endpoints, &Url::tls),
-             .ca_file = options.ca_file,
-             .client_cert = options.client_cert,
-             .client_key = options.client_key}),
+      loop_(loop_config(options, std::ranges::any_of(options.endpoints, &Url::tls))),
       signals_(loop_,
                [this](Event event) {
                  if (std::holds_alternative<event::ReconnectRequested>(event)) log_.reopen();
@@ -112,19 +122,7 @@ Bridge::Bridge(const Options& options)
                }),
       parent_(loop_, sink_),
       suspend_(loop_, sink_),
-      link_(loop_,
-            {.endpoints = options.endpoints,
-             .headers = options.headers,
-             .credentials =
-                 [token = Token(options.token, options.token_file)] {
-                   Token::Read read = token.read();
-                   return Link::Credentials{std::move(read.token), std::move(read.error)};
-                 },
-             .subprotocol = options.subprotocol,
-             .message_bytes_max = options.core.max_message,
-             .connect_timeout = options.core.connect_timeout,
-             .ack_timeout = ack_timeout(options.core)},
-            sink_),
+      link_(loop_, with_ack_timeout(link_options(options), options.core), sink_),
       cache_(options.cache_dir, options.core.endpoints.front()),
       output_(loop_, STDOUT_FILENO, sink_),
       input_(loop_, STDIN_FILENO, options.core.max_message, sink_),
@@ -134,14 +132,20 @@ Bridge::Bridge(const Options& options)
   log_.write(LogLevel::info, std::string("mcp-ws-shim ") + version + " for " +
                                  options.core.endpoints.front() + ", pid " +
                                  std::to_string(::getpid()));
+  if (!status_.error().empty())
+    log_.write(LogLevel::debug, "no status file is kept: " + printable(status_.error()));
 }
 
 void Bridge::run() {
   turn();
   while (!finished_) {
-    loop_.wake_at(session_->next_deadline());
+    loop_.wake_at(earlier(earlier(session_->next_deadline(), settle_at_), status_.due()));
     loop_.turn();
     turn();
+    if (settle_at_ && now_ >= *settle_at_) {
+      settle_at_.reset();
+      drop_startup_pages();
+    }
   }
 }
 
@@ -164,6 +168,7 @@ void Bridge::turn() {
     }
     perform(actions);
   } while (!inbox_.empty() && !finished_);
+  if (!finished_) status_.update(now_, *session_);
 }
 
 void Bridge::perform(Actions& actions) {

@@ -5,8 +5,8 @@
 
 #include "common/mcp.hpp"
 #include "common/units.hpp"
+#include "shim/commands/wiring.hpp"
 #include "shim/io/clock.hpp"
-#include "shim/io/token.hpp"
 
 namespace shim {
 
@@ -14,25 +14,20 @@ using jsonrpc::Kind;
 using jsonrpc::Message;
 using jsonrpc::Read;
 
+namespace {
+
+Link::Options with_milestones(Link::Options options, MilestoneSink on_milestone) {
+  options.on_milestone = std::move(on_milestone);
+  return options;
+}
+
+}  // namespace
+
 Client::Client(const Options& options, std::size_t endpoint, MilestoneSink on_milestone)
     : settings_(options.core),
       endpoint_(endpoint),
-      loop_({.tls = options.endpoints[endpoint].tls,
-             .ca_file = options.ca_file,
-             .client_cert = options.client_cert,
-             .client_key = options.client_key}),
-      link_(loop_,
-            {.endpoints = options.endpoints,
-             .headers = options.headers,
-             .credentials =
-                 [token = Token(options.token, options.token_file)] {
-                   Token::Read read = token.read();
-                   return Link::Credentials{std::move(read.token), std::move(read.error)};
-                 },
-             .subprotocol = options.subprotocol,
-             .message_bytes_max = options.core.max_message,
-             .connect_timeout = options.core.connect_timeout,
-             .on_milestone = std::move(on_milestone)},
+      loop_(loop_config(options, options.endpoints[endpoint].tls)),
+      link_(loop_, with_milestones(link_options(options), std::move(on_milestone)),
             [this](Event event) { inbox_.push_back(std::move(event)); }) {}
 
 /// What happens next; nothing if that is not before the deadline.

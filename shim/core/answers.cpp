@@ -26,6 +26,7 @@ Entry entry(Reason reason) {
     case Reason::message_too_large: return {31005, "message-too-large", false, false};
     case Reason::session_incompatible: return {31006, "session-incompatible", false, false};
     case Reason::bad_backend_message: return {31007, "bad-backend-message", true, false};
+    case Reason::count: break;
   }
   return {jsonrpc::internal_error, "internal", true, false};
 }
@@ -46,6 +47,8 @@ std::string dump(const Json& json) {
 }
 
 }  // namespace
+
+std::string_view name(Reason reason) { return entry(reason).name; }
 
 std::string failure(const Request& request, Reason reason, std::string_view said,
                     const Circumstances& circumstances, ToolErrors tool_errors) {

@@ -20,7 +20,11 @@ enum class Reason : std::uint8_t {
   message_too_large,
   session_incompatible,
   bad_backend_message,
+  count,
 };
+
+/// As in the table of contract 9: `backend-unavailable`.
+[[nodiscard]] std::string_view name(Reason reason);
 
 /// What is known about the link when a request is settled. Plain data.
 struct Circumstances {

@@ -12,6 +12,29 @@ using Json = nlohmann::ordered_json;
 
 constexpr int format = 1;
 
+/// A file of ours holds results one level deeper than they stood in the backend's messages.
+constexpr std::size_t file_depth_max = jsonrpc::depth_max + 1;
+
+/// Whether a text nests deeper than a file of ours can. What handles a parsed value calls itself
+/// once per level; a corrupt file must not exhaust the stack.
+bool is_too_deep(std::string_view text) {
+  std::size_t depth = 0;
+  bool in_string = false;
+  for (std::size_t at = 0; at < text.size(); ++at) {
+    const char c = text[at];
+    if (in_string && c == '\\') {
+      ++at;
+    } else if (c == '"') {
+      in_string = !in_string;
+    } else if (!in_string && (c == '{' || c == '[')) {
+      if (++depth > file_depth_max) return true;
+    } else if (!in_string && (c == '}' || c == ']') && depth > 0) {
+      --depth;
+    }
+  }
+  return false;
+}
+
 }  // namespace
 
 const std::string* CacheEntry::find(std::string_view method) const {
@@ -48,7 +71,7 @@ std::optional<std::string> CacheEntry::serialise(std::string_view url,
 
 std::optional<CacheEntry> CacheEntry::parse(std::string_view text, std::string_view url,
                                             std::string_view version) {
-  if (text.size() > file_bytes_max) return std::nullopt;
+  if (text.size() > file_bytes_max || is_too_deep(text)) return std::nullopt;
   const Json file = json_value<Json>(text);
   if (!file.is_object() || file.value("format", Json()) != Json(format) ||
       file.value("url", Json()) != Json(url) || file.value("version", Json()) != Json(version))

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "common/time.hpp"
+#include "shim/core/answers.hpp"
 
 namespace shim {
 
@@ -40,6 +41,23 @@ enum class Drop : std::uint8_t {
   return "?";
 }
 
+/// The same as a key for programs.
+[[nodiscard]] constexpr std::string_view key(Drop drop) {
+  switch (drop) {
+    case Drop::unknown_answer: return "unknown-answer";
+    case Drop::unknown_progress: return "unknown-progress";
+    case Drop::bad_backend_message: return "bad-backend-message";
+    case Drop::binary_frame: return "binary-frame";
+    case Drop::stale_host_answer: return "stale-host-answer";
+    case Drop::bad_host_answer: return "bad-host-answer";
+    case Drop::unknown_cancel: return "unknown-cancel";
+    case Drop::unsendable_notification: return "unsendable-notification";
+    case Drop::unexpected_request: return "unexpected-request";
+    case Drop::count: break;
+  }
+  return "?";
+}
+
 /// What has happened so far. Only ever counts up.
 struct Counters {
   std::uint64_t host_messages = 0;
@@ -51,7 +69,16 @@ struct Counters {
   std::uint64_t heartbeats = 0;
   std::uint64_t filtered_logs = 0;  ///< log messages below the level the host has asked for
   std::uint64_t keepalives = 0;
+  std::array<std::uint64_t, static_cast<std::size_t>(Reason::count)> settled{};
   std::array<std::uint64_t, static_cast<std::size_t>(Drop::count)> dropped{};
+
+  bool operator==(const Counters&) const = default;
+
+  /// Links that became ready after the first that did.
+  [[nodiscard]] std::uint64_t reconnects() const { return links_ready > 0 ? links_ready - 1 : 0; }
+  [[nodiscard]] std::uint64_t of(Reason reason) const {
+    return settled[static_cast<std::size_t>(reason)];
+  }
 
   [[nodiscard]] std::uint64_t of(Drop drop) const {
     return dropped[static_cast<std::size_t>(drop)];

@@ -63,7 +63,8 @@ std::string LegacySession::resume_initialize(std::string_view id) const {
 
 std::string LegacySession::log_level() const {
   const auto params = json_value(level_params_.empty() ? "{}" : level_params_);
-  return params.is_object() ? params.value("level", "info") : "info";
+  const auto level = params.find("level");  // the end of what is no object
+  return level != params.end() && level->is_string() ? level->get<std::string>() : "info";
 }
 
 std::vector<LegacySession::Step> LegacySession::steps() const {

@@ -1,6 +1,7 @@
 #include "shim/core/liveness.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "common/units.hpp"
 
@@ -8,12 +9,14 @@ namespace shim {
 
 void Liveness::start(TimePoint now) {
   heartbeat_at_.reset();
-  doubted_ = wedged_ = false;
+  ping_round_trip_.reset();
+  doubted_ = wedged_ = looking_ = false;
   listen(now);
 }
 
 void Liveness::stop() {
   state_ = State::off;
+  pinged_at_.reset();
   timers_.disarm(Timer::silence);
   timers_.disarm(Timer::heartbeat);
 }
@@ -21,8 +24,11 @@ void Liveness::stop() {
 void Liveness::listen(TimePoint now) {
   heard_at_ = now;
   state_ = State::listening;
-  if (settings_.ping_interval > Duration::zero())
+  if (settings_.ping_interval > Duration::zero()) {
     timers_.arm(Timer::silence, now + settings_.ping_interval);
+  } else {
+    timers_.disarm(Timer::silence);
+  }
 }
 
 void Liveness::heard(TimePoint now) {
@@ -35,6 +41,7 @@ void Liveness::heard(TimePoint now) {
 }
 
 void Liveness::pong(TimePoint now) {
+  if (pinged_at_) ping_round_trip_ = now - *std::exchange(pinged_at_, std::nullopt);
   heard(now);
   if (!doubted_ || state_ == State::off || timers_.armed(Timer::heartbeat)) return;
   timers_.arm(Timer::heartbeat,
@@ -84,7 +91,8 @@ void Liveness::on_deadline(TimePoint now, Epoch epoch, Actions& out) {
     if (state_ != State::listening) {
       // The answer comes at once and arms the timer anew; this is in case it does not.
       timers_.arm(Timer::silence, now + settings_.pong_timeout);
-      out.emplace_back(action::CheckLink{epoch});
+      looking_ = false;
+      look(epoch, out);
     } else if (now - heard_at_ < settings_.ping_interval) {
       timers_.arm(Timer::silence, heard_at_ + settings_.ping_interval);
     } else {
@@ -104,13 +112,20 @@ void Liveness::on_deadline(TimePoint now, Epoch epoch, Actions& out) {
   }
 }
 
+void Liveness::look(Epoch epoch, Actions& out) {
+  if (std::exchange(looking_, true)) return;
+  out.emplace_back(action::CheckLink{epoch});
+}
+
 void Liveness::checked(TimePoint now, bool heard, const Health& health) {
+  looking_ = false;
   if (state_ != State::pinged && state_ != State::silent) return;
   if (heard) {
     listen(now);
     return;
   }
   state_ = State::silent;
+  checked_at_ = now;
   // Looks again now and then: part of a long message is life too, and only CheckLink sees it.
   const Duration interval =
       settings_.ping_interval > Duration::zero() ? settings_.ping_interval : settings_.pong_timeout;

@@ -47,14 +47,24 @@ class Liveness {
   void checked(TimePoint now, bool heard, const Health& health);
 
   /// The loss to report if the link is to be given up. `in_flight`: the backend owes an answer, so
-  /// that it may be busy with it.
+  /// that it may be busy with it. What speaks for it may be other things than the link: see
+  /// needs_look().
   [[nodiscard]] std::optional<Loss> verdict(TimePoint now, bool in_flight,
                                             const Health& health) const;
+
+  /// Whether a verdict of silence rests on an old look: by now part of a message may have come.
+  [[nodiscard]] bool needs_look(TimePoint now) const {
+    return state_ == State::silent && !wedged_ && checked_at_ != now;
+  }
+  /// Looks at once, by CheckLink.
+  void look(Epoch epoch, Actions& out);
 
   /// Pinged in vain.
   [[nodiscard]] bool is_silent() const { return state_ == State::silent; }
   /// How long nothing has been heard.
   [[nodiscard]] Duration silence(TimePoint now) const { return now - heard_at_; }
+  /// Of the latest ping that was answered since start(), if one was.
+  [[nodiscard]] std::optional<Duration> ping_round_trip() const { return ping_round_trip_; }
   /// When the last heartbeat came on this link, if one did.
   [[nodiscard]] std::optional<TimePoint> last_heartbeat() const { return heartbeat_at_; }
 
@@ -81,7 +91,10 @@ class Liveness {
   TimerTable& timers_;
   State state_ = State::off;
   TimePoint heard_at_;
-  TimePoint pinged_at_;
+  std::optional<TimePoint> pinged_at_;  ///< the ping that a pong would answer
+  std::optional<Duration> ping_round_trip_;
+  TimePoint checked_at_;  ///< when CheckLink last said that nothing has come
+  bool looking_ = false;  ///< it has not answered yet
   std::optional<TimePoint> heartbeat_at_;
   bool doubted_ = false;  ///< heartbeats are missing: the next pong starts the last grace
   bool wedged_ = false;

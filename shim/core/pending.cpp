@@ -115,6 +115,13 @@ void PendingTable::progressed(std::string_view id, TimePoint now) {
     timeouts_.set(jsonrpc::token_key(id), now + timeout_);
 }
 
+void PendingTable::excuse(TimePoint now) {
+  if (timeout_ == Duration::zero()) return;
+  for (const auto& [key, request] : requests_) {
+    if (request.in_flight() && !request.waits_for_ever()) timeouts_.set(key, now + timeout_);
+  }
+}
+
 const Request* PendingTable::timed_out(TimePoint now) {
   const auto key = timeouts_.take_due(now);
   return key ? &requests_.at(*key) : nullptr;

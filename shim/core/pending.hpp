@@ -108,6 +108,9 @@ class PendingTable {
   /// The backend has reported progress of the request with this raw id: its timeout starts again.
   void progressed(std::string_view id, TimePoint now);
 
+  /// No silence until now counts: the timeouts of all that is in flight start again.
+  void excuse(TimePoint now);
+
   /// A request in flight about which there was silence for too long, or nullptr.
   [[nodiscard]] const Request* timed_out(TimePoint now);
   [[nodiscard]] std::optional<TimePoint> next_timeout() const { return timeouts_.next(); }

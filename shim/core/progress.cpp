@@ -84,8 +84,14 @@ std::string ProgressTokens::reported(std::string_view token, std::string_view va
     state.last = *number;
     return {};
   }
-  state.last = just_above(state.last);
-  return spell(state.last);
+  const double next = just_above(state.last);
+  if (!std::isfinite(next)) {  // nothing can be above it
+    state.ours = false;
+    state.last = *number;
+    return {};
+  }
+  state.last = next;
+  return spell(next);
 }
 
 std::optional<ProgressTokens::Due> ProgressTokens::take_due(TimePoint now) {
@@ -93,9 +99,16 @@ std::optional<ProgressTokens::Due> ProgressTokens::take_due(TimePoint now) {
   if (!key) return std::nullopt;
   Token& token = tokens_.at(*key);
   schedule(*key, token, now);
-  token.ours = true;
-  token.last = just_above(token.last);
-  return Due{.token = token.raw, .request_id = token.request_id, .value = spell(token.last)};
+  const double next = just_above(token.last);
+  if (std::isfinite(next)) {
+    token.ours = true;
+    token.last = next;
+  }
+  return Due{.token = token.raw, .request_id = token.request_id, .value = spell(next)};
+}
+
+void ProgressTokens::postpone_due(TimePoint now) {
+  while (const auto key = due_.take_due(now)) schedule(*key, tokens_.at(*key), now);
 }
 
 }  // namespace shim

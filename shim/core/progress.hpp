@@ -39,6 +39,8 @@ class ProgressTokens {
     std::string value;  ///< above the last one by as little as makes sense; empty: there is none
   };
   [[nodiscard]] std::optional<Due> take_due(TimePoint now);
+  /// What is due has to wait for another interval.
+  void postpone_due(TimePoint now);
   [[nodiscard]] std::optional<TimePoint> next_due() const { return due_.next(); }
 
  private:

@@ -26,6 +26,7 @@ Session::Session(const Settings& settings, std::uint64_t seed, TimePoint now, Es
       modern_era_(estate.modern_era),
       draining_(estate.draining),
       host_unwritten_(estate.host_unwritten),
+      counters_(estate.counters),
       now_(now) {
   supervisor_.start(now);
   if (draining_) timers_.arm(Timer::drain, now + settings.drain_timeout);
@@ -62,7 +63,7 @@ std::optional<TimePoint> Session::next_deadline() const {
   const auto sooner = [&next](std::optional<TimePoint> at) {
     if (at && (!next || *at < *next)) next = at;
   };
-  sooner(pending_.next_timeout());
+  if (!link_paused_) sooner(pending_.next_timeout());
   sooner(pending_.tokens().next_due());
   if (supervisor_.ready()) return next;
   sooner(outbox_.next_deadline());
@@ -74,8 +75,13 @@ std::optional<TimePoint> Session::next_deadline() const {
 }
 
 void Session::after_turn() {
-  if (const auto loss = liveness_.verdict(now_, pending_.in_flight() > 0, health_))
-    lose_link(*loss);
+  if (const auto loss = liveness_.verdict(now_, pending_.in_flight() > 0, health_)) {
+    if (liveness_.needs_look(now_)) {
+      liveness_.look(epoch(), *out_);
+    } else {
+      lose_link(*loss);
+    }
+  }
   finish_if_drained();
   if (finished()) return;
   balance_pressure();
@@ -272,6 +278,7 @@ void Session::expire_queued() {
 /// Contract 5.0: the longest silence about one request in flight. The backend is told, so that it
 /// need not go on (MCP 2025-11-25, Timeouts).
 void Session::expire_in_flight() {
+  if (link_paused_) return;  // what we wait for may have come, unread
   while (const Request* const late = pending_.timed_out(now_)) {
     const Request request = pending_.remove(late->id);
     if (is_mcp() && request.sent_in == epoch()) {
@@ -306,7 +313,8 @@ void Session::finish(Duration patience) {
              "out.");
     }
   }
-  supervisor_.stop(*out_);
+  supervisor_.stop(now_, *out_);
+  liveness_.stop();
   timers_.disarm(Timer::drain);
   out_->emplace_back(action::Finish{patience});
 }
@@ -331,7 +339,25 @@ Estate Session::abandon(Actions& out) {
           .legacy_era = legacy_era_,
           .modern_era = modern_era_,
           .draining = draining_,
-          .host_unwritten = host_unwritten_};
+          .host_unwritten = host_unwritten_,
+          .counters = counters_};
+}
+
+Report Session::report(TimePoint now) const {
+  Report report{.phase = phase(),
+                .epoch = epoch(),
+                .endpoint = supervisor_.endpoint(),
+                .since = supervisor_.phase_since(),
+                .attempts = supervisor_.failed_attempts(),
+                .last_error = supervisor_.last_error(),
+                .ping_round_trip = std::nullopt,
+                .pending = pending_.size(),
+                .queued = outbox_.count(),
+                .health = health_.state(now),
+                .counters = counters_};
+  if (supervisor_.ready())
+    report.ping_round_trip = liveness_.ping_round_trip().value_or(supervisor_.ping_round_trip());
+  return report;
 }
 
 /// Contract 12: nothing is refused for being slow while ready; instead the fast side is not read.
@@ -349,6 +375,7 @@ void Session::balance_pressure() {
   if (supervisor_.link_open() && host_is_slow != link_paused_) {
     link_paused_ = host_is_slow;
     supervisor_.excuse(now_);
+    pending_.excuse(now_);
     if (supervisor_.ready()) liveness_.pause(now_, host_is_slow);
     out_->emplace_back(action::PauseLink{epoch(), host_is_slow});
   }

@@ -25,6 +25,7 @@
 #include "shim/core/liveness.hpp"
 #include "shim/core/outbox.hpp"
 #include "shim/core/pending.hpp"
+#include "shim/core/report.hpp"
 #include "shim/core/settings.hpp"
 #include "shim/core/supervisor.hpp"
 #include "shim/core/timer_table.hpp"
@@ -42,6 +43,7 @@ struct Estate {
   bool modern_era = false;
   bool draining = false;
   std::size_t host_unwritten = 0;  ///< bytes of WriteHost not yet written
+  Counters counters{};
 };
 
 /// The door of the core: every decision of the shim, and no socket, clock, thread or random device.
@@ -86,6 +88,7 @@ class Session {
   [[nodiscard]] const PendingTable& pending() const { return pending_; }
   [[nodiscard]] const Outbox& outbox() const { return outbox_; }
   [[nodiscard]] const Counters& counters() const { return counters_; }
+  [[nodiscard]] Report report(TimePoint now) const;
 
  private:
   using Message = jsonrpc::Message;

@@ -306,6 +306,7 @@ void Session::settle(const Request& request, Reason reason, std::string_view sai
         "The connection to the MCP backend was lost while this was running. It may or may not "
         "have been carried out; check before you repeat it.";
   }
+  ++counters_.settled[static_cast<std::size_t>(reason)];
   write_host(failure(request, reason, said,
                      {.attempt = supervisor_.failed_attempts(),
                       .down = supervisor_.down_for(now_),

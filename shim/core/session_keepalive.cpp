@@ -30,9 +30,12 @@ void Session::keep_host_alive() {
 }
 
 void Session::send_due_progress() {
-  while (const auto due = pending_.tokens().take_due(now_)) {
+  for (;;) {
+    if (host_unwritten_ > unread_bytes_max) pending_.tokens().postpone_due(now_);
+    const auto due = pending_.tokens().take_due(now_);
+    if (!due) return;
+    if (due->value.empty()) continue;
     const Request* const request = pending_.find(due->request_id);
-    if (due->value.empty() || host_unwritten_ > unread_bytes_max) continue;
     ++counters_.keepalives;
     const std::string message = request == nullptr ? "still running" : describe(*request);
     write_host(jsonrpc::notification("notifications/progress", R"({"progressToken":)" + due->token +

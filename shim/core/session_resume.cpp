@@ -61,8 +61,9 @@ void Session::resume_answered(const Message& answer) {
   const std::string version = facts ? facts->protocol_version : "none";
   if (jsonrpc::token_key(version) != jsonrpc::token_key(legacy_.protocol_version())) {
     lose_link({.cause = Cause::incompatible,
-               .detail = "the session uses protocol version " + legacy_.protocol_version() +
-                         ", the backend now answers " + printable(version, 64)});
+               .detail = "the session uses protocol version " +
+                         printable(legacy_.protocol_version(), 64) + ", the backend now answers " +
+                         printable(version, 64)});
     return;
   }
   remember(legacy_.requested_version(), "initialize", answer.result);

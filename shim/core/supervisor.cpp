@@ -20,13 +20,15 @@ std::string plural(unsigned count, std::string_view noun) {
 
 }  // namespace
 
-void Supervisor::move(Phase to) {
+void Supervisor::move(TimePoint now, Phase to) {
   SHIM_CHECK(may_move(phase_, to));
   phase_ = to;
+  phase_since_ = now;
 }
 
 void Supervisor::start(TimePoint now) {
   down_since_ = now;
+  phase_since_ = now;
   timers_.arm(Timer::reconnect, now);
 }
 
@@ -38,7 +40,7 @@ void Supervisor::begin_round(TimePoint now) {
 }
 
 void Supervisor::attempt(TimePoint now, Actions& out) {
-  move(Phase::connecting);
+  move(now, Phase::connecting);
   ++epoch_;
   if (untried_ == 0) {
     begin_round(now);
@@ -46,7 +48,7 @@ void Supervisor::attempt(TimePoint now, Actions& out) {
     endpoint_ = (endpoint_ + 1) % settings_.endpoints.size();
   }
   --untried_;
-  attempt_started_ = step_started_ = now;
+  attempt_started_ = now;
   not_before_.reset();
   timers_.arm(Timer::attempt, now + settings_.connect_timeout);
   out.emplace_back(action::OpenLink{epoch_, endpoint_});
@@ -54,16 +56,15 @@ void Supervisor::attempt(TimePoint now, Actions& out) {
 }
 
 void Supervisor::opened(TimePoint now, Actions& out) {
-  move(Phase::validating);
-  step_started_ = now;
+  move(now, Phase::validating);
   timers_.arm(Timer::attempt, now + settings_.validate_timeout);
   out.emplace_back(action::PingLink{epoch_});
   log(LogLevel::debug, "link " + std::to_string(epoch_) + " validating", out);
 }
 
 void Supervisor::validated(TimePoint now, Actions& out) {
-  move(Phase::resuming);
-  const Duration round_trip = now - step_started_;
+  const Duration round_trip = now - phase_since_;
+  move(now, Phase::resuming);
   ping_round_trip_ = round_trip;
   timers_.arm(Timer::attempt, now + settings_.resume_timeout);
   log(LogLevel::debug,
@@ -73,7 +74,7 @@ void Supervisor::validated(TimePoint now, Actions& out) {
 }
 
 void Supervisor::resumed(TimePoint now, Actions& out) {
-  move(Phase::ready);
+  move(now, Phase::ready);
   is_up_ = false;
   timers_.disarm(Timer::attempt);
   timers_.arm(Timer::min_uptime, now + settings_.min_uptime);
@@ -93,7 +94,7 @@ void Supervisor::resumed(TimePoint now, Actions& out) {
 
 void Supervisor::lost(TimePoint now, const Loss& loss, Actions& out) {
   const bool was_ready = ready();
-  move(Phase::waiting);
+  move(now, Phase::waiting);
   timers_.disarm(Timer::attempt);
   timers_.disarm(Timer::min_uptime);
   if (was_ready) {
@@ -186,9 +187,9 @@ std::optional<Loss> Supervisor::overdue(TimePoint now) {
   return std::nullopt;
 }
 
-void Supervisor::stop(Actions& out) {
+void Supervisor::stop(TimePoint now, Actions& out) {
   if (phase_ != Phase::waiting) out.emplace_back(action::CloseLink{epoch_, true});
-  move(Phase::stopped);
+  move(now, Phase::stopped);
   timers_.disarm(Timer::reconnect);
   timers_.disarm(Timer::attempt);
   timers_.disarm(Timer::min_uptime);

@@ -65,9 +65,10 @@ class Supervisor {
   [[nodiscard]] std::optional<Loss> overdue(TimePoint now);
 
   /// No further attempt; closes the link politely.
-  void stop(Actions& out);
+  void stop(TimePoint now, Actions& out);
 
   [[nodiscard]] Phase phase() const { return phase_; }
+  [[nodiscard]] TimePoint phase_since() const { return phase_since_; }
   [[nodiscard]] Epoch epoch() const { return epoch_; }
   [[nodiscard]] bool ready() const { return phase_ == Phase::ready; }
   /// Whether there is an open link, ready or on its way to it.
@@ -82,6 +83,7 @@ class Supervisor {
   [[nodiscard]] const std::string& endpoint() const { return settings_.endpoints[endpoint_]; }
   /// When the latest ready link became so.
   [[nodiscard]] TimePoint ready_since() const { return ready_since_; }
+  /// Of the first ping of the latest link that was validated.
   [[nodiscard]] Duration ping_round_trip() const { return ping_round_trip_; }
   /// Cause and detail of the last loss; empty before the first.
   [[nodiscard]] const std::string& last_error() const { return last_error_; }
@@ -90,7 +92,7 @@ class Supervisor {
   [[nodiscard]] bool has_a_way_out() const;
 
  private:
-  void move(Phase to);
+  void move(TimePoint now, Phase to);
   void begin_round(TimePoint now);
   void attempt(TimePoint now, Actions& out);
   [[nodiscard]] Duration delay_after(TimePoint now, const Loss& loss);
@@ -114,10 +116,10 @@ class Supervisor {
   std::optional<TimePoint> attempt_started_;
   std::optional<TimePoint> not_before_;  ///< what a Retry-After asked for
   std::optional<TimePoint> down_since_;
-  TimePoint step_started_;
+  TimePoint phase_since_;
   TimePoint ready_since_;
-  Duration ping_round_trip_{};  ///< of the latest link's first ping
-  bool is_up_ = false;          ///< a sign of life came while an attempt was under way
+  Duration ping_round_trip_{};
+  bool is_up_ = false;  ///< a sign of life came while an attempt was under way
   unsigned outage_attempts_ = 0;
   std::string last_error_;
 };

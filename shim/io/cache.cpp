@@ -30,16 +30,6 @@ std::uint64_t hash(std::string_view text) {
 
 std::string failure(const std::string& what) { return what + ": " + std::strerror(errno); }
 
-bool write_all(int fd, std::string_view text) {
-  while (!text.empty()) {
-    const ssize_t count = ::write(fd, text.data(), text.size());
-    if (count < 0 && errno == EINTR) continue;
-    if (count <= 0) return false;
-    text.remove_prefix(static_cast<std::size_t>(count));
-  }
-  return true;
-}
-
 }  // namespace
 
 Cache::Cache(std::string directory, std::string_view url) : directory_(std::move(directory)) {

@@ -24,6 +24,9 @@ class Descriptor {
   int fd_ = -1;
 };
 
+/// Writes all of `text`, to a file on a disk. False, with errno, if that fails.
+[[nodiscard]] bool write_all(int fd, std::string_view text);
+
 /// Puts something in the place of standard streams that we were started without, so that no socket
 /// of ours becomes one of them: an input at its end, an output that nobody reads, a log that goes
 /// nowhere. To be called before anything is opened.

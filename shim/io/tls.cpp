@@ -5,9 +5,11 @@
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
+#include <unistd.h>
 
 #include <array>
 #include <cstdio>
+#include <cstdlib>
 #include <ctime>
 #include <memory>
 #include <string_view>
@@ -16,6 +18,14 @@
 
 namespace shim {
 namespace {
+
+bool is_readable(const char* path) { return ::access(path, R_OK) == 0; }
+
+/// The environment may name another place than the usual one.
+bool has_place(const char* variable, const char* usual) {
+  const char* const given = std::getenv(variable);
+  return given != nullptr || is_readable(usual);
+}
 
 /// Names shown of one certificate at most.
 constexpr int names_max = 4;
@@ -96,6 +106,20 @@ std::string check_ca_file(const std::string& path) {
   const std::unique_ptr<X509, void (*)(X509*)> certificate(
       PEM_read_X509(file.get(), nullptr, nullptr, nullptr), X509_free);
   if (certificate == nullptr) return printable(path) + " holds no PEM certificate";
+  return {};
+}
+
+std::string foreign_ca_file() {
+  if (has_place(X509_get_default_cert_file_env(), X509_get_default_cert_file()) ||
+      has_place(X509_get_default_cert_dir_env(), X509_get_default_cert_dir()))
+    return {};
+  for (const char* const path :
+       {"/etc/ssl/certs/ca-certificates.crt",  // Debian's kin, Arch, Gentoo
+        "/etc/pki/tls/certs/ca-bundle.crt",    // Fedora and its kin
+        "/etc/ssl/ca-bundle.pem",              // openSUSE
+        "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem"}) {
+    if (is_readable(path)) return path;
+  }
   return {};
 }
 

@@ -9,6 +9,7 @@
 
 #include "common/text.hpp"
 #include "common/units.hpp"
+#include "shim/io/libraries.hpp"
 #include "shim/io/tls.hpp"
 #include "shim/io/token.hpp"
 #include "shim/options/settings.hpp"
@@ -135,7 +136,9 @@ class CommandLine {
 
 CommandLine::CommandLine() {
   options_.core.shim_version = version;
-  app_.set_version_flag("--version", std::string("mcp-ws-shim ") + version);
+  app_.set_version_flag("--version", [] {
+    return std::string("mcp-ws-shim ") + version + "\n" + library_versions() + "\n" + compiled_in;
+  });
   add_settings(flags_, options_);
   const auto add_text = [this](const char* flag, const char* value, const char* help,
                                std::string& target) {
@@ -197,6 +200,7 @@ void CommandLine::parse(int argc, const char* const* argv) {
                      (command == Command::call ? "call --url ws://127.0.0.1:8765 tools/list"
                                                : "ws://127.0.0.1:8765"));
   if (options_.cache_dir.empty()) options_.cache_dir = default_cache_dir();
+  if (options_.ca_file.empty()) options_.ca_file = foreign_ca_file();
   options_.core.trace_messages = !options_.log.off && options_.log.level == LogLevel::trace;
   check_together(options_);
   if (command == Command::config || command == Command::doctor) show_settings();

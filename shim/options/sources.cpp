@@ -67,14 +67,13 @@ std::string_view unquote(std::string_view text) {
 }
 
 /// Notes one `key = value` of a config file.
-void add_config_item(const CLI::ConfigItem& item, const std::string& path,
+void add_config_item(const CLI::ConfigItem& item, const std::string& file,
                      const std::vector<Setting>& settings, Source& source) {
   const auto setting = std::ranges::find(settings, item.name, &Setting::key);
   if (setting == settings.end() || item.name == "config" || item.name == "profile" ||
       item.name == "token")
-    throw UsageError(printable(path) + ": unknown key " + printable(item.name, 64));
-  source.entries[setting->flag] = {.label = printable(path) + ": " + item.name,
-                                   .values = item.inputs};
+    throw UsageError(file + ": unknown key " + printable(item.name, 64));
+  source.entries[setting->flag] = {.label = file + ": " + item.name, .values = item.inputs};
 }
 
 }  // namespace
@@ -105,62 +104,73 @@ Source environment(const std::vector<Setting>& settings) {
 }
 
 Source env_file(const std::string& path, const std::vector<Setting>& settings) {
+  Source source = env_text(read_file(path), printable(path), settings);
+  check_secrecy(path, source);
+  return source;
+}
+
+Source env_text(const std::string& text, const std::string& name,
+                const std::vector<Setting>& settings) {
   Source source{.origin = Origin::env_file, .entries = {}};
-  std::istringstream lines(read_file(path));
+  std::istringstream lines(text);
   unsigned number = 0;
-  for (std::string text; std::getline(lines, text);) {
+  for (std::string raw; std::getline(lines, raw);) {
     ++number;
-    const std::string_view line = trim(text);
+    const std::string_view line = trim(raw);
     if (line.empty() || line.front() == '#') continue;
-    const std::string place = printable(path) + ", line " + std::to_string(number) + ": ";
+    const std::string place = name + ", line " + std::to_string(number) + ": ";
     const std::size_t equals = line.find('=');
     if (equals == std::string_view::npos)
       throw UsageError(place + "write it as MCP_WS_SHIM_NAME=value");
-    const std::string_view name = trim(line.substr(0, equals));
-    const Setting* const setting = find_by_variable(settings, name);
+    const std::string_view key = trim(line.substr(0, equals));
+    const Setting* const setting = find_by_variable(settings, key);
     if (setting == nullptr || setting->flag == "--env-file")
-      throw UsageError(place + "unknown key " + printable(name, 64));
+      throw UsageError(place + "unknown key " + printable(key, 64));
     source.entries[setting->flag] = {
-        .label = place + std::string(name),
+        .label = place + std::string(key),
         .values = split(std::string(unquote(trim(line.substr(equals + 1)))), setting->separator)};
   }
-  check_secrecy(path, source);
   return source;
 }
 
 Source config_file(const std::string& path, const std::string& profile,
                    const std::vector<Setting>& settings) {
+  Source source = config_text(read_file(path), printable(path), profile, settings);
+  check_secrecy(path, source);
+  return source;
+}
+
+Source config_text(const std::string& text, const std::string& name, const std::string& profile,
+                   const std::vector<Setting>& settings) {
   Source source{.origin = Origin::config_file, .entries = {}};
   Source of_profile;
   bool has_profile = false;
-  std::istringstream in(read_file(path));
+  std::istringstream in(text);
   std::vector<CLI::ConfigItem> items;
   try {
     items = CLI::ConfigTOML().from_config(in);
   } catch (const std::exception& error) {
-    throw UsageError(printable(path) + ": " + printable(error.what(), 120));
+    throw UsageError(name + ": " + printable(error.what(), 120));
   }
   for (const CLI::ConfigItem& item : items) {
     if (item.parents.empty()) {
-      add_config_item(item, path, settings, source);
+      add_config_item(item, name, settings, source);
       continue;
     }
     if (item.parents.size() != 2 || item.parents.front() != "profile") {
       if (item.name == "++" || item.name == "--") continue;  // where a section begins and ends
-      throw UsageError(printable(path) + ": sections are named [profile.NAME]");
+      throw UsageError(name + ": sections are named [profile.NAME]");
     }
     const bool is_ours = item.parents.back() == profile;
     has_profile = has_profile || is_ours;
     if (item.name == "++" || item.name == "--") continue;
     // What is wrong in the others is wrong all the same.
     Source ignored;
-    add_config_item(item, path, settings, is_ours ? of_profile : ignored);
+    add_config_item(item, name, settings, is_ours ? of_profile : ignored);
   }
   if (!profile.empty() && !has_profile)
-    throw UsageError(printable(path) + ": there is no section [profile." + printable(profile, 64) +
-                     "]");
+    throw UsageError(name + ": there is no section [profile." + printable(profile, 64) + "]");
   for (auto& [flag, entry] : of_profile.entries) source.entries[flag] = std::move(entry);
-  check_secrecy(path, source);
   return source;
 }
 

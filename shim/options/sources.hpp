@@ -37,11 +37,19 @@ struct Source {
 /// setting, and for a file that holds a secret and that others can read.
 [[nodiscard]] Source env_file(const std::string& path, const std::vector<Setting>& settings);
 
+/// The text of such a file, which is called `name` in error messages.
+[[nodiscard]] Source env_text(const std::string& text, const std::string& name,
+                              const std::vector<Setting>& settings);
+
 /// A TOML file with lines `foo-bar = value` and perhaps sections `[profile.NAME]`, of which the one
 /// that is asked for overrides what stands before it. `profile` may be empty. Throws like
 /// env_file().
 [[nodiscard]] Source config_file(const std::string& path, const std::string& profile,
                                  const std::vector<Setting>& settings);
+
+/// The text of such a file, which is called `name` in error messages.
+[[nodiscard]] Source config_text(const std::string& text, const std::string& name,
+                                 const std::string& profile, const std::vector<Setting>& settings);
 
 /// Gives each setting the value of the first source that has one. Throws UsageError if that value
 /// makes no sense.

@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <csignal>
@@ -33,10 +34,19 @@ std::vector<char*> pointers(const std::vector<std::string>& texts) {
 
 std::vector<std::string> child_environment(const std::vector<std::string>& added) {
   std::vector<std::string> out;
-  for (char** entry = environ; *entry != nullptr; ++entry) {
-    if (!std::string_view(*entry).starts_with("MCP_WS_SHIM_")) out.emplace_back(*entry);
+  // Of two entries with one name getenv() finds the first: the last one given is to win.
+  const auto is_known = [&out](std::string_view entry) {
+    const std::string_view name = entry.substr(0, entry.find('=') + 1);
+    return std::ranges::any_of(
+        out, [name](const std::string& known) { return known.starts_with(name); });
+  };
+  for (auto entry = added.rbegin(); entry != added.rend(); ++entry) {
+    if (!is_known(*entry)) out.push_back(*entry);
   }
-  out.insert(out.end(), added.begin(), added.end());
+  for (char** entry = environ; *entry != nullptr; ++entry) {
+    if (!std::string_view(*entry).starts_with("MCP_WS_SHIM_") && !is_known(*entry))
+      out.emplace_back(*entry);
+  }
   return out;
 }
 

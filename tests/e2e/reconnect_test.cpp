@@ -1,4 +1,5 @@
-// The series of delays, and what many reconnects leave behind (contract 4.2 and 12).
+// The series of delays, what is logged of them, and what many reconnects leave behind
+// (contract 4.2, 4.3 and 12).
 
 #include <doctest/doctest.h>
 

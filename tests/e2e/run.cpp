@@ -1,10 +1,12 @@
 #include "run.hpp"
 
 #include <doctest/doctest.h>
+#include <poll.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
+#include <cstddef>
 
 #include "files.hpp"
 #include "limits.hpp"
@@ -13,8 +15,6 @@
 namespace e2e {
 
 Outcome run(const Arguments& arguments, const std::vector<std::string>& environment) {
-  TempDir files;
-  write_file(files.path("out"), "");
   Ends out = make_pipe();
   Ends err = make_pipe();
   Process shim(Arguments{shim_program()} + arguments, environment,
@@ -22,19 +22,25 @@ Outcome run(const Arguments& arguments, const std::vector<std::string>& environm
   out.write.close();
   err.write.close();
   Outcome outcome;
-  // What it says here is less than a pipe holds.
-  outcome.status = shim.wait(allowed(patience)).value_or(-1);
-  const auto rest_of = [](const File& file) {
-    std::string text;
+  const auto read_some = [](short ready, pollfd& from, std::string& into) {
+    if (ready == 0) return;
     std::array<char, 4096> buffer{};
-    for (ssize_t n = 0; (n = ::read(file.get(), buffer.data(), buffer.size())) > 0;) {
-      text.append(buffer.data(), static_cast<std::size_t>(n));
+    const ssize_t count = ::read(from.fd, buffer.data(), buffer.size());
+    if (count > 0) {
+      into.append(buffer.data(), static_cast<std::size_t>(count));
+    } else {
+      from.fd = -1;
     }
-    return text;
   };
-  shim.kill();
-  outcome.out = rest_of(out.read);
-  outcome.err = rest_of(err.read);
+  std::array<pollfd, 2> streams{pollfd{.fd = out.read.get(), .events = POLLIN, .revents = 0},
+                                pollfd{.fd = err.read.get(), .events = POLLIN, .revents = 0}};
+  const Deadline deadline(patience);
+  while ((streams[0].fd >= 0 || streams[1].fd >= 0) && !deadline.passed()) {
+    if (::poll(streams.data(), streams.size(), deadline.left_ms()) <= 0) continue;
+    read_some(streams[0].revents, streams[0], outcome.out);
+    read_some(streams[1].revents, streams[1], outcome.err);
+  }
+  outcome.status = shim.wait(Millis(deadline.left_ms())).value_or(-1);
   return outcome;
 }
 

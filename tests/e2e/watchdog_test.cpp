@@ -1,5 +1,5 @@
 // A watchdog on the shim itself: whatever the link hangs in, keepalives and timeouts come in time,
-// for they do not depend on anything that the link reports.
+// for they do not depend on anything that the link reports (contract 4.1 and 8).
 
 #include <doctest/doctest.h>
 

@@ -1,5 +1,6 @@
 #include "tests/sim/backend.hpp"
 
+#include <array>
 #include <utility>
 
 #include "tests/sim/world.hpp"
@@ -30,7 +31,9 @@ Backend::Connection* Backend::find(Epoch connection) {
 void Backend::start() {
   if (up_) return;
   up_ = true;
+  ++life_;
   world_.note("backend", "starts with version " + version_);
+  world_.health().backend_started();
 }
 
 void Backend::kill(Duration notice) {
@@ -39,6 +42,8 @@ void Backend::kill(Duration notice) {
   connections_.clear();
   held_.clear();
   leftovers_.clear();
+  waiting_.clear();
+  end_moods();
   world_.note("backend", "crashes");
   world_.link().cut(shim::Cause::reset, notice);
 }
@@ -53,6 +58,9 @@ bool Backend::has_swallowed() const {
 /// A backend that mixes up its connections may begin with what it owes the one before.
 void Backend::connected(Epoch connection) {
   connections_[connection] = Connection();
+  if (world_.plan().backend_habits.heartbeats != BackendHabits::Heartbeats::none) {
+    later(world_.plan().backend_habits.first_heartbeat, [this, connection] { beat(connection); });
+  }
   for (std::string& answer : std::exchange(leftovers_, {})) {
     if (world_.chance(world_.plan().backend.unknown_answer)) send(connection, std::move(answer));
   }
@@ -70,6 +78,10 @@ std::string Backend::level() const {
 }
 
 void Backend::receive(Epoch connection, std::string_view text) {
+  do_or_wait([this, connection, text = std::string(text)] { process(connection, text); });
+}
+
+void Backend::process(Epoch connection, std::string_view text) {
   Connection* const from = find(connection);
   if (from == nullptr) return;
   world_.note("backend got", text);
@@ -126,9 +138,7 @@ void Backend::request(Epoch connection, std::string_view text, const Json& messa
   if (world_.chance(faults.late)) time += world_.random().between(Duration(0), Duration(30s));
   const std::string_view token = raw_member(raw_member(text, "params", "_meta"), "progressToken");
   if (!token.empty() && world_.chance(faults.progress)) {
-    world_.after(time / 2, [this, connection, token = std::string(token)] {
-      report_progress(connection, token);
-    });
+    plan_progress(connection, token, time);
   }
   serve(connection, method, std::move(answer), time);
   if (world_.chance(faults.ask_host)) ask_host(connection);
@@ -176,7 +186,7 @@ void Backend::serve(Epoch connection, const std::string& method, std::string ans
     return;
   }
   const unsigned copies = method == "tools/call" ? copies_ : 1;
-  world_.after(time, [this, connection, copies, answer = std::move(answer)] {
+  later(time, [this, connection, copies, answer = std::move(answer)] {
     for (unsigned i = 0; i < copies; ++i) deliver(connection, answer);
   });
 }
@@ -203,15 +213,18 @@ void Backend::deliver(Epoch connection, const std::string& answer) {
     send(connection, error_of(world_.random().chance(0.5) ? "987654" : "null", -32050, 0));
   }
   if (world_.chance(faults.duplicate)) {
-    const Duration later = world_.random().between(Duration(0), Duration(2s));
-    world_.after(later, [this, connection, answer] { send_dressed(connection, answer); });
+    const Duration wait = world_.random().between(Duration(0), Duration(2s));
+    later(wait, [this, connection, answer] { send_dressed(connection, answer); });
   }
   if (world_.chance(faults.binary)) send(connection, {}, Link::Frame::binary);
-  if (world_.chance(faults.stray_progress)) report_progress(connection, "\"nobody's token\"");
+  if (world_.chance(faults.stray_progress))
+    report_progress(connection, "\"nobody's token\"", "0.5");
   if (world_.chance(faults.notify)) {
-    send(connection,
-         R"({"jsonrpc":"2.0","method":"notifications/message","params":{"level":"info",)"
-         R"("data":"x"}})");
+    const bool all = find(connection)->level == "debug";
+    static constexpr std::array<const char*, 4> levels{"info", "debug", "error", "odd"};
+    send(connection, R"({"jsonrpc":"2.0","method":"notifications/message","params":{"level":")" +
+                         std::string(levels.at(all ? world_.random().next() % 4 : 0)) +
+                         R"(","data":"x"}})");
   }
 }
 
@@ -260,12 +273,6 @@ void Backend::send_dressed(Epoch connection, std::string answer) {
   send(connection, std::move(answer));
 }
 
-void Backend::report_progress(Epoch connection, std::string_view token) {
-  send(connection,
-       R"({"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":)" +
-           std::string(token) + R"(,"progress":0.5}})");
-}
-
 void Backend::ask_host() { ask_host(connection()); }
 
 void Backend::ask_host(Epoch connection) {
@@ -279,7 +286,7 @@ void Backend::ask_host(Epoch connection) {
                        R"(,"method":"sampling/createMessage","params":)" + R"({"tag":)" +
                        std::to_string(last_tag_) + "}}");
   if (!world_.chance(world_.plan().backend.cancel_asked)) return;
-  world_.after(world_.random().between(Duration(0), Duration(3s)), [this, connection, id] {
+  later(world_.random().between(Duration(0), Duration(3s)), [this, connection, id] {
     send(connection,
          R"({"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":)" + id +
              "}}");

@@ -1,10 +1,14 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
+#include <functional>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "common/time.hpp"
 #include "tests/sim/json_text.hpp"
@@ -23,6 +27,8 @@ class Backend {
   explicit Backend(World& world) : world_(world) {}
 
   [[nodiscard]] bool is_up() const { return up_; }
+  /// Counts starts: another life is another process.
+  [[nodiscard]] std::uint64_t life() const { return life_; }
   void start();
   /// A crash: state and connections are gone; the shim hears of it after `notice`.
   void kill(Duration notice = {});
@@ -38,6 +44,20 @@ class Backend {
   /// Whether some request on a connection that lives will never be answered.
   [[nodiscard]] bool has_swallowed() const;
 
+  // Moods (contract 7). Each lasts from now on for so long; a crash ends them all.
+  /// Its event loop stands still: then it does all that was to be done meanwhile.
+  void block(Duration span);
+  /// It answers pings and nothing else.
+  void wedge(Duration span);
+  /// No heartbeats.
+  void mute(Duration span) { mute_until_ = world_now() + span; }
+  /// It does not read.
+  void stop_reading(Duration span);
+  void end_moods();
+  /// Until then nothing is read from its sockets.
+  [[nodiscard]] TimePoint reads_from() const { return std::max(blocked_until_, deaf_until_); }
+  [[nodiscard]] bool is_blocked() const { return world_now() < blocked_until_; }
+
   // The network's end.
   void connected(Epoch connection);
   void disconnected(Epoch connection);
@@ -46,6 +66,12 @@ class Backend {
   // For scenarios.
   /// Asks the host something on the present connection.
   void ask_host();
+  /// Sends this on the present connection.
+  void say(std::string text) { send(connection(), std::move(text)); }
+  /// Reports progress there.
+  void report(std::string_view token, std::string_view value) {
+    report_progress(connection(), token, value);
+  }
   /// Answers of this method are held back until release().
   void hold(std::string method) { held_method_ = std::move(method); }
   void release();
@@ -85,12 +111,26 @@ class Backend {
   void send_faulty(Epoch connection, const std::string& answer);
   void send_dressed(Epoch connection, std::string answer);
   void ask_host(Epoch connection);
-  void report_progress(Epoch connection, std::string_view token);
+  void process(Epoch connection, std::string_view text);
+  void report_progress(Epoch connection, std::string_view token, std::string_view value);
+  void plan_progress(Epoch connection, std::string_view token, Duration time);
+
+  // backend_moods.cpp
+  [[nodiscard]] TimePoint world_now() const;
+  /// Does `what` after `delay`, when it is in the mood for it.
+  void later(Duration delay, std::function<void()> what);
+  void do_or_wait(std::function<void()> what);
+  void wake_up();
+  void beat(Epoch connection);
   void send(Epoch connection, std::string text, Link::Frame kind = Link::Frame::message);
   [[nodiscard]] Connection* find(Epoch connection);
 
   World& world_;
   bool up_ = true;
+  std::uint64_t life_ = 1;
+  TimePoint blocked_until_, wedged_until_, mute_until_, deaf_until_;
+  std::vector<std::function<void()>> waiting_;  ///< for the end of a mood
+  std::uint64_t heartbeats_ = 0;
   bool mended_ = false;
   std::string version_ = "2025-06-18";
   unsigned catalog_ = 0;

@@ -44,9 +44,10 @@ std::uint64_t Host::request(const std::string& method, const std::string& member
 }
 
 std::uint64_t Host::greet() {
+  const std::string token = world_.chance(0.3) ? R"("_meta":{"progressToken":"greeting"},)" : "";
   const std::uint64_t seq =
-      request("initialize", R"("protocolVersion":"2025-06-18","capabilities":{"roots":{}},)"
-                            R"("clientInfo":{"name":"host","version":"1"},)");
+      request("initialize", token + R"("protocolVersion":"2025-06-18","capabilities":{"roots":{}},)"
+                                    R"("clientInfo":{"name":"host","version":"1"},)");
   greeting_id_ = open_.back().id;
   state_ = State::greeting;
   return seq;
@@ -59,6 +60,10 @@ std::string Host::call_members(const std::string& tool) {
 
 std::uint64_t Host::call(const std::string& tool) {
   return request("tools/call", call_members(tool));
+}
+
+std::uint64_t Host::call_with_token(const std::string& token) {
+  return request("tools/call", call_members("add") + R"("_meta":{"progressToken":)" + token + "},");
 }
 
 std::uint64_t Host::notify(const std::string& method, const std::string& members) {
@@ -150,6 +155,12 @@ void Host::heard(std::string line) {
   schedule_read();
 }
 
+void Host::heard_space() {
+  unread_bytes_ += 1;
+  unread_.emplace_back(" ");
+  schedule_read();
+}
+
 void Host::schedule_read() {
   if (read_scheduled_ || unread_.empty()) return;
   read_scheduled_ = true;
@@ -168,14 +179,18 @@ void Host::schedule_read() {
 void Host::read() {
   const std::string line = std::move(unread_.front());
   unread_.pop_front();
-  const std::size_t bytes = line.size() + 1;
-  unread_bytes_ -= bytes;
-  ++lines_heard_;
+  const std::size_t bytes = line == " " ? 1 : line.size() + 1;
   schedule_read();
-  react(line);
+  if (line != " ") {
+    ++lines_heard_;
+    react(line);
+  }
   const std::size_t first = world_.random().between(std::uint64_t{1}, bytes);
-  if (first < bytes) world_.tell(shim::event::HostWritten{first});
-  world_.tell(shim::event::HostWritten{first < bytes ? bytes - first : bytes});
+  for (const std::size_t part : {first, bytes - first}) {
+    if (part == 0) continue;
+    unread_bytes_ -= part;
+    world_.tell(shim::event::HostWritten{part});
+  }
 }
 
 void Host::react(const std::string& line) {

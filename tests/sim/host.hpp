@@ -27,6 +27,7 @@ class Host {
 
   // The pipes.
   void heard(std::string line);  ///< the shim wrote a line
+  void heard_space();            ///< the shim wrote a space ahead of the next one
   void pause(bool paused) {
     paused_ = paused;
     listen_again();
@@ -46,6 +47,8 @@ class Host {
   std::uint64_t request(const std::string& method, const std::string& members = {});
   /// Calls the tool `add`, which must not be executed twice, or `look`, which may.
   std::uint64_t call(const std::string& tool = "add");
+  /// Likewise, with a progress token (raw JSON).
+  std::uint64_t call_with_token(const std::string& token);
   std::uint64_t notify(const std::string& method, const std::string& members = {});
   void cancel(std::uint64_t seq);
   /// Writes a line, whatever it is.
@@ -97,6 +100,7 @@ class Host {
   void reuse_an_id();
   void say_too_much();
   [[nodiscard]] std::string padding();
+  [[nodiscard]] std::string with_token();
   [[nodiscard]] bool is_open(std::string_view method) const;
 
   [[nodiscard]] std::string new_id();

@@ -56,20 +56,24 @@ void Host::act_once() {
   ask_something();
 }
 
+/// A progress token of either type for every second request; never one twice.
+std::string Host::with_token() {
+  if (world_.random().chance(0.5)) return {};
+  const std::string token = std::to_string(last_seq_ + 1);
+  return R"("_meta":{"progressToken":)" +
+         (world_.random().chance(0.5) ? token : "\"t" + token + "\"") + "},";
+}
+
 void Host::ask_something() {
   static constexpr std::array<const char*, 8> methods{
       "tools/list",     "prompts/list",        "resources/list", "resources/templates/list",
       "resources/read", "completion/complete", "prompts/get",    "custom/method"};
   if (world_.random().chance(0.6)) {
-    std::string members = call_members(world_.random().chance(0.7) ? "add" : "look");
-    if (world_.random().chance(0.5)) {
-      const std::string token = std::to_string(last_seq_ + 1);
-      members += R"("_meta":{"progressToken":)" +
-                 (world_.random().chance(0.5) ? token : "\"t" + token + "\"") + "},";
-    }
-    request("tools/call", members);
+    const std::string members = call_members(world_.random().chance(0.7) ? "add" : "look");
+    request("tools/call", members + with_token());
   } else {
-    request(methods.at(world_.random().between(std::uint64_t{0}, methods.size() - 1)));
+    request(methods.at(world_.random().between(std::uint64_t{0}, methods.size() - 1)),
+            with_token());
   }
 }
 

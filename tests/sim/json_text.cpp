@@ -45,6 +45,13 @@ std::size_t skip_value(std::string_view text, std::size_t at) {
   return at;
 }
 
+/// `text` with `by` in the place of a part of it; unchanged if that is empty.
+std::string replaced(std::string_view text, std::string_view part, std::string_view by) {
+  if (part.empty()) return std::string(text);
+  const auto at = static_cast<std::size_t>(part.data() - text.data());
+  return std::string(text.substr(0, at)).append(by).append(text.substr(at + part.size()));
+}
+
 bool is_surrogate(std::string_view escape) {
   return escape.size() == 6 && escape.starts_with("\\u") &&
          (escape[2] == 'd' || escape[2] == 'D') &&
@@ -94,10 +101,12 @@ std::string_view raw_member(std::string_view object, std::string_view outer, std
 }
 
 std::string with_id(std::string_view object, std::string_view id) {
-  const std::string_view old = raw_member(object, "id");
-  if (old.empty()) return std::string(object);
-  const auto at = static_cast<std::size_t>(old.data() - object.data());
-  return std::string(object.substr(0, at)).append(id).append(object.substr(at + old.size()));
+  return replaced(object, raw_member(object, "id"), id);
+}
+
+std::string with_member(std::string_view object, std::string_view outer, std::string_view key,
+                        std::string_view value) {
+  return replaced(object, raw_member(object, outer, key), value);
 }
 
 std::vector<std::string_view> elements(std::string_view array) {

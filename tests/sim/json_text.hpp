@@ -35,6 +35,10 @@ struct Member {
 /// `object` with another raw value for its top-level `id`.
 [[nodiscard]] std::string with_id(std::string_view object, std::string_view id);
 
+/// `object` with another raw value for `object[outer][key]`, if that is there.
+[[nodiscard]] std::string with_member(std::string_view object, std::string_view outer,
+                                      std::string_view key, std::string_view value);
+
 /// The raw elements of the array that a valid JSON text is.
 [[nodiscard]] std::vector<std::string_view> elements(std::string_view array);
 

@@ -12,8 +12,11 @@ using shim::Cause;
 using shim::Loss;
 
 bool Link::flows() const {
-  return stage_ == Stage::open && !dead_quiet_ && world_.now() >= stalled_until_;
+  return stage_ == Stage::open && !dead_quiet_ && !half_open_ && world_.now() >= stalled_until_;
 }
+
+/// Whether what we send is read at the other end.
+bool Link::is_read() const { return flows() && world_.now() >= world_.backend().reads_from(); }
 
 Duration Link::delay() {
   const Duration most = world_.is_calm() ? Duration(1ms) : world_.plan().link.delay_max;
@@ -86,6 +89,13 @@ void Link::connected(Epoch epoch, Fate fate) {
     lose(epoch, {.cause = Cause::reset, .detail = "reset while connecting"});
     return;
   }
+  if (const TimePoint from = world_.backend().reads_from(); world_.now() < from) {
+    // The kernel has accepted; the upgrade waits with everything else.
+    world_.after(from - world_.now(), [this, epoch, fate] {
+      if (epoch_ == epoch && stage_ == Stage::connecting) connected(epoch, fate);
+    });
+    return;
+  }
   stage_ = Stage::open;
   dead_quiet_ = fate == Fate::no_pong;
   if (!dead_quiet_) world_.backend().connected(epoch);
@@ -107,13 +117,13 @@ void Link::lose(Epoch epoch, Loss loss) {
 void Link::forget() {
   stage_ = Stage::none;
   epoch_ = 0;
-  paused_ = dead_quiet_ = false;
+  paused_ = dead_quiet_ = half_open_ = kernel_waits_ = false;
   stalled_until_ = TimePoint();
   down_.clear();
   up_.clear();
   unwritten_.clear();
   head_taken_ = kernel_bytes_ = unwritten_bytes_ = 0;
-  last_down_ = last_up_ = TimePoint();
+  last_down_ = last_up_ = last_arrival_ = TimePoint();
   reschedule();
 }
 
@@ -130,16 +140,19 @@ void Link::reschedule() {
 void Link::abandon_connection(std::size_t frames_that_arrive) {
   std::vector<std::string> frames;
   for (Up& up : up_) {
-    if (frames.size() == frames_that_arrive) break;
-    frames.push_back(std::move(up.text));
+    if (frames.size() == frames_that_arrive || half_open_) break;
+    if (!up.ping) frames.push_back(std::move(up.text));
   }
   up_.clear();
   kernel_bytes_ = 0;
   if (dead_quiet_) return;
-  world_.after(delay(), [this, connection = epoch_, frames = std::move(frames)] {
-    for (const std::string& frame : frames) world_.backend().receive(connection, frame);
-    world_.backend().disconnected(connection);
-  });
+  // A backend behind a dead path learns it from its own kernel, much later.
+  world_.after(half_open_ ? Duration(60s) : delay(),
+               [this, connection = epoch_, frames = std::move(frames)] {
+                 for (const std::string& frame : frames)
+                   world_.backend().receive(connection, frame);
+                 world_.backend().disconnected(connection);
+               });
 }
 
 void Link::close(Epoch epoch, bool politely) {
@@ -149,7 +162,7 @@ void Link::close(Epoch epoch, bool politely) {
       for (std::string& text : unwritten_) {
         if (kernel_bytes_ + text.size() > world_.plan().link.kernel_bytes) break;
         kernel_bytes_ += text.size();
-        up_.push_back({std::move(text), world_.now()});
+        up_.push_back({.text = std::move(text), .at = world_.now()});
       }
     }
     const std::size_t all = up_.size();
@@ -176,20 +189,36 @@ void Link::speak_of_the_dead(Epoch epoch) {
 
 void Link::ping(Epoch epoch) {
   if (epoch != epoch_ || stage_ != Stage::open) return;
-  send(epoch, {}, Frame::pong);
+  arrivals_at_check_ = arrivals_ + trickled();
+  last_up_ = std::max(last_up_, world_.now() + delay());
+  up_.push_back({.text = {}, .at = last_up_, .ping = true});
+  await_acknowledgement();
+  schedule_up();
+}
+
+bool Link::check(Epoch epoch) {
+  if (epoch != epoch_ || (stage_ != Stage::open && stage_ != Stage::broken)) return false;
+  const std::uint64_t arrivals = arrivals_ + trickled();
+  return std::exchange(arrivals_at_check_, arrivals) != arrivals;
 }
 
 void Link::send(Epoch connection, std::string text, Frame kind) {
   if (connection != epoch_ || stage_ != Stage::open) return;
-  // A pong takes the way there and back.
-  const Duration way = kind == Frame::pong ? delay() + delay() : delay();
-  last_down_ = std::max(last_down_, world_.now() + way);
-  down_.push_back({kind, std::move(text), last_down_});
+  const TimePoint from = std::max(last_down_, world_.now() + delay());
+  last_down_ = from;
+  if (kind == Frame::message) {
+    if (const auto span = std::exchange(trickle_next_, std::nullopt)) {
+      last_down_ += *span;
+    } else if (world_.chance(world_.plan().link.trickle)) {
+      last_down_ += world_.random().between(Duration(0), world_.plan().link.trickle_max);
+    }
+  }
+  down_.push_back({kind, std::move(text), from, last_down_});
   schedule_down();
 }
 
 void Link::schedule_down() {
-  if (down_scheduled_ || down_.empty() || paused_ || dead_quiet_) return;
+  if (down_scheduled_ || down_.empty() || paused_ || dead_quiet_ || half_open_) return;
   down_scheduled_ = true;
   const TimePoint at = std::max({down_.front().at, stalled_until_, world_.now()});
   world_.after(at - world_.now(), [this, generation = generation_] {
@@ -209,8 +238,10 @@ void Link::deliver_down() {
     return;
   }
   const Epoch epoch = epoch_;
+  arrivals_ += trickled() + 1;
   Down frame = std::move(down_.front());
   down_.pop_front();
+  last_arrival_ = world_.now();
   schedule_down();
   if (frame.kind == Frame::message) last_text_ = frame.text;
   switch (frame.kind) {
@@ -259,21 +290,23 @@ void Link::take() {
   unwritten_bytes_ -= bytes;
   if (head_taken_ == head.size()) {
     last_up_ = std::max(last_up_, world_.now() + delay());
-    if (stage_ == Stage::open) up_.push_back({std::move(head), last_up_});
+    if (stage_ == Stage::open) up_.push_back({.text = std::move(head), .at = last_up_});
     unwritten_.pop_front();
     head_taken_ = 0;
     schedule_up();
-  } else if (up_.empty() && flows()) {
+  } else if (up_.empty() && is_read()) {
     kernel_bytes_ = 0;  // a message larger than the buffer: its first part is read at once
   }
+  await_acknowledgement();
   schedule_take();
   world_.tell(shim::event::LinkWritten{epoch_, bytes});
 }
 
 void Link::schedule_up() {
-  if (up_scheduled_ || up_.empty() || dead_quiet_) return;
+  if (up_scheduled_ || up_.empty() || dead_quiet_ || half_open_) return;
   up_scheduled_ = true;
-  const TimePoint at = std::max({up_.front().at, stalled_until_, world_.now()});
+  const TimePoint at =
+      std::max({up_.front().at, stalled_until_, world_.backend().reads_from(), world_.now()});
   world_.after(at - world_.now(), [this, generation = generation_] {
     if (generation != generation_) return;
     up_scheduled_ = false;
@@ -283,53 +316,28 @@ void Link::schedule_up() {
 
 void Link::deliver_up() {
   if (up_.empty() || stage_ != Stage::open) return;
-  if (!flows() || up_.front().at > world_.now()) {
+  if (!is_read() || up_.front().at > world_.now()) {
     schedule_up();
     return;
   }
+  const bool is_ping = up_.front().ping;
   const std::string text = std::move(up_.front().text);
   up_.pop_front();
   kernel_bytes_ -= std::min(kernel_bytes_, text.size());
   if (up_.empty()) kernel_bytes_ = 0;
   schedule_up();
   schedule_take();
-  world_.backend().receive(epoch_, text);
+  if (is_ping) {
+    send(epoch_, {}, Frame::pong);
+  } else {
+    world_.backend().receive(epoch_, text);
+  }
 }
 
 void Link::pause(Epoch epoch, bool paused) {
   if (epoch != epoch_) return;
   paused_ = paused;
   schedule_down();
-}
-
-void Link::cut(Cause cause, Duration notice) {
-  if (stage_ != Stage::open) return;
-  const Epoch epoch = epoch_;
-  stage_ = Stage::broken;
-  abandon_connection(world_.random().between(std::uint64_t{0}, up_.size()));
-  // Of what the backend had sent, some still arrives.
-  const std::size_t arrives = world_.random().between(std::uint64_t{0}, down_.size());
-  down_.resize(dead_quiet_ ? 0 : std::min(arrives, down_.size()));
-  for (Down& frame : down_) frame.at = std::min(frame.at, world_.now() + notice);
-  world_.after(notice, [this, epoch, cause] { lose(epoch, {.cause = cause}); });
-}
-
-void Link::stall(Duration span) {
-  if (stage_ != Stage::open) return;
-  stalled_until_ = world_.now() + span;
-  world_.after(span, [this, epoch = epoch_] {
-    if (epoch == epoch_ && flows()) heal();
-  });
-}
-
-void Link::heal() {
-  if (dead_quiet_) {
-    cut(Cause::reset);
-    return;
-  }
-  stalled_until_ = TimePoint();
-  if (up_.empty()) kernel_bytes_ = 0;  // what it held of a message not yet complete is read
-  reschedule();
 }
 
 }  // namespace sim

@@ -27,11 +27,15 @@ class Link {
   void ping(Epoch epoch);
   void write(Epoch epoch, std::string text);
   void pause(Epoch epoch, bool paused);
+  /// Whether a byte has come since the last ping() or check().
+  [[nodiscard]] bool check(Epoch epoch);
 
   // The backend's end.
   enum class Frame : std::uint8_t { message, too_long, binary, pong };
   /// Sends a frame to the shim; lost if this connection is no more.
   void send(Epoch connection, std::string text, Frame kind = Frame::message);
+  /// It may read again.
+  void reader_is_back();
 
   // Faults.
   /// Every attempt from now on ends like this; nothing: as the plan says.
@@ -40,10 +44,20 @@ class Link {
   void cut(shim::Cause cause, Duration notice = {});
   /// Nothing moves either way for so long.
   void stall(Duration span);
+  /// Nothing moves any more, and nobody says so: only the kernel, if it `notices` that what was
+  /// sent is not acknowledged.
+  void half_open(bool notices);
+  /// The next message from the backend takes so long to come, byte by byte.
+  void trickle_next(Duration span) { trickle_next_ = span; }
+  /// What is on its way arrives now.
+  void hurry();
   /// Ends what was stalled.
   void heal();
   /// Whether there is a connection on which nothing comes.
   [[nodiscard]] bool is_stuck() const { return stage_ == Stage::open && !flows(); }
+  [[nodiscard]] bool is_half_open() const { return stage_ == Stage::open && half_open_; }
+  /// When the last byte came, as part of a message or not.
+  [[nodiscard]] TimePoint last_byte() const;
   /// What was handed to the adapter and not yet confirmed with LinkWritten.
   [[nodiscard]] std::size_t unwritten_bytes() const { return unwritten_bytes_; }
   [[nodiscard]] bool is_open() const { return stage_ == Stage::open; }
@@ -55,11 +69,13 @@ class Link {
   struct Down {
     Frame kind;
     std::string text;
-    TimePoint at;
+    TimePoint from;  ///< when its first byte comes
+    TimePoint at;    ///< and its last
   };
   struct Up {
     std::string text;
     TimePoint at;
+    bool ping = false;
   };
 
   [[nodiscard]] Fate draw_fate();
@@ -78,6 +94,10 @@ class Link {
   void abandon_connection(std::size_t frames_that_arrive);
   void speak_of_the_dead(Epoch epoch);
   [[nodiscard]] bool flows() const;
+  [[nodiscard]] bool is_read() const;
+  [[nodiscard]] std::uint64_t trickled() const;
+  void keep_trickled();
+  void await_acknowledgement();
 
   World& world_;
   std::optional<Fate> forced_;
@@ -85,6 +105,12 @@ class Link {
   Epoch epoch_ = 0;
   bool paused_ = false;
   bool dead_quiet_ = false;  ///< never pongs, never says anything
+  bool half_open_ = false;
+  bool kernel_notices_ = false, kernel_waits_ = false;  ///< for an acknowledgement
+  std::optional<Duration> trickle_next_;
+  std::uint64_t arrivals_ = 0;           ///< of something
+  std::uint64_t arrivals_at_check_ = 0;  ///< with what had trickled in
+  TimePoint last_arrival_;
   TimePoint stalled_until_;
   std::deque<Down> down_;
   std::deque<Up> up_;  ///< in the kernel or on its way

@@ -20,9 +20,11 @@ void Model::turn_begins(TimePoint now, Phase phase) {
   open_before_ = open_.size() + asked_open_;
   fresh_in_turn_.clear();
   lost_in_turn_ = 0;
-  asked_in_turn_ = false;
+  asked_in_turn_ = suspects_ = resumed_ = turned_fresh_ = false;
   due_.clear();
   came_in_turn_.clear();
+  progress_in_turn_.clear();
+  owed_logs_.clear();
 }
 
 void Model::turn_ends(const CoreView& core) {
@@ -32,6 +34,8 @@ void Model::turn_ends(const CoreView& core) {
            std::to_string(due.code));
     }
   }
+  for (const std::string& line : owed_logs_) fail("not passed on to the host: " + line);
+  for (const std::string& id : told_of_timeout_) fail("the host was not told of a timeout: " + id);
   if (lost_in_turn_ != 0) judge_loss();
   if (phase_before_ == Phase::ready && core.phase != Phase::ready) not_ready_since_ = now_;
 
@@ -52,6 +56,8 @@ void Model::turn_ends(const CoreView& core) {
   }
   judge_bounds(core);
   judge_wish(core);
+  judge_pulse(core);
+  judge_keepalives(core);
   if (core.phase != Phase::ready && core.deadlines_done) judge_waiting(core);
 }
 
@@ -117,9 +123,11 @@ void Model::judge_bounds(const CoreView& core) {
     fail("the outbox holds " + shim::format_size(core.outbox_cost_bytes) + ", more than " +
          shim::format_size(most));
   }
+  // The backend is told of each request that times out.
+  const std::size_t notices = settings_.request_timeout > Duration(0) ? overhead * open_before_ : 0;
   // While ready the host is not read beyond the limit, so nothing comes on top of what was there.
   if (phase_before_ == Phase::ready && core.phase == Phase::ready &&
-      core.unsent_bytes > std::max(unsent_before_, limit + message)) {
+      core.unsent_bytes > std::max(unsent_before_, limit + message) + notices) {
     fail(shim::format_size(core.unsent_bytes) + " wait for the backend, though the limit is " +
          shim::format_size(limit));
   }
@@ -127,7 +135,7 @@ void Model::judge_bounds(const CoreView& core) {
   // While the host does not read, neither side is read: only what is open can still be settled.
   open_peak_ = unread_before_ > limit ? std::max(open_peak_, open_before_) : open_before_;
   unread_before_ = core.unread_by_host_bytes;
-  const std::size_t owed = limit + message + 1024 + 2048 * open_peak_;
+  const std::size_t owed = limit + message + 1024 + 2048 * open_peak_ + keepalive_unread_max;
   if (core.unread_by_host_bytes > owed) {
     fail(shim::format_size(core.unread_by_host_bytes) + " wait for the host, more than " +
          shim::format_size(owed));

@@ -15,6 +15,7 @@
 #include "shim/core/event.hpp"
 #include "shim/core/phase.hpp"
 #include "shim/core/settings.hpp"
+#include "tests/sim/health_book.hpp"
 #include "tests/sim/json_text.hpp"
 
 /// The judge: what the contract promises, checked against everything that goes in and comes out of
@@ -52,18 +53,26 @@ struct Ask {
   std::string answer;  ///< what the host got
 };
 
+/// Whether an event or the lack of one is due only from a host that reads: with more than this to
+/// read it gets no keepalives (documented in the core).
+inline constexpr std::size_t keepalive_unread_max = std::size_t{64} << 10U;
+
 class Model {
  public:
   /// `timer_lag`: how late the core may be told of a deadline; `disk_delay`: how long the cache may
   /// take to be read.
   Model(const shim::Settings& settings, Duration timer_lag, Duration disk_delay)
-      : settings_(settings), timer_lag_(timer_lag), disk_delay_(disk_delay) {}
+      : settings_(settings),
+        timer_lag_(timer_lag),
+        disk_delay_(disk_delay),
+        health_(settings.has_health_file, settings.health_max_age) {}
 
   /// A core has been made: it knows of no attempt, and of no backend since now.
   void core_starts(TimePoint now) {
     last_attempt_.reset();
     lost_at_.reset();
     not_ready_since_ = now;
+    health_ = HealthBook(settings_.has_health_file, settings_.health_max_age);
   }
   /// What an earlier process has left on the disk.
   void knows_file(std::string_view text);
@@ -77,14 +86,23 @@ class Model {
   void link_opened(Epoch epoch);
   void link_lost(Epoch epoch, std::optional<Duration> retry_after = {});
   void link_message(Epoch epoch, std::string_view text);
+  /// A byte of any kind has come over the link.
+  void link_heard(Epoch epoch);
+  void link_pong(Epoch epoch);
+  void health_seen(const shim::HealthLook& look);
+  void machine_resumed() { suspects_ = resumed_ = true; }
   void hangup() { may_hurry_ = true; }
   void core_replaced() { replaced_in_turn_ = turn_; }
 
   // Orders the core gives in this turn.
   void open_link(Epoch epoch);
-  void close_link(Epoch epoch);
+  /// `last_byte`: when the last byte really came over it.
+  void close_link(Epoch epoch, TimePoint last_byte);
+  void ping_link(Epoch epoch);
+  void pause_link(Epoch epoch, bool paused);
   void write_link(Epoch epoch, const std::string& text);
   void write_host(const std::string& line);
+  void write_space(std::size_t unread_bytes);
   void finish();
 
   // What happens at the backend, at any time. A connection is known by its epoch.
@@ -135,6 +153,24 @@ class Model {
     std::uint64_t last_seq = 0;
     std::set<std::string> own_ids;
     std::map<std::string, std::string> own_lists;  ///< raw id to method
+    bool asked_debug = false;                      ///< of the backend, for heartbeats
+  };
+  /// What is known of the backend at the other end of the present link (contract 7).
+  struct Pulse {
+    bool watched = false;  ///< the link is ready, and read
+    TimePoint heard;
+    std::optional<TimePoint> pinged;  ///< and nothing heard since
+    TimePoint last_ping;
+    std::optional<TimePoint> pong, heartbeat;
+    std::optional<TimePoint> lone_pong;  ///< the first that came with heartbeats overdue
+    std::string process;                 ///< named by the health file when the link became ready
+  };
+  /// What the host has heard of a token (contract 8).
+  struct Progress {
+    std::uint64_t seq = 0;
+    TimePoint told;
+    double last = 0;
+    bool ours = false;  ///< the last value was the shim's, or the request is to be done again
   };
   /// What the host and a backend have agreed on.
   struct Legacy {
@@ -143,6 +179,7 @@ class Model {
     bool initialized = false;
     std::string level_params;
     std::map<std::string, std::string> subscriptions;
+    bool has_logging = false;
     bool minimal = false;  ///< the host was given a result that no backend stands behind
     std::map<std::string, Json> shown;  ///< list method to the result the host saw last
     std::set<std::string> told;         ///< list_changed methods since then
@@ -170,9 +207,13 @@ class Model {
   [[nodiscard]] bool is_own(const std::string& text, const Json& message);
   void judge_initialize_again(const std::string& text, const Json& message);
   void expect_restore(const Json& answer);
+  [[nodiscard]] std::string as_sent(const Ask& ask) const;
+  [[nodiscard]] bool take_debug_wish(const std::string& method, std::string_view params);
   [[nodiscard]] bool take_restore(const std::string& method, std::string_view params);
   /// With so little room for texts of requests, the core is free to forget what they have set.
-  [[nodiscard]] bool may_forget() const { return settings_.queue_bytes < (std::size_t{64} << 10U); }
+  [[nodiscard]] bool may_forget() const {
+    return settings_.queue_bytes <= (std::size_t{64} << 10U);
+  }
   void in_order(std::uint64_t seq);
   void traffic_may_flow(const std::string& text);
   [[nodiscard]] bool may_be_sent_again(const Ask& ask) const;
@@ -184,6 +225,35 @@ class Model {
   void shown_list(const Ask& ask, const Json& message);
   [[nodiscard]] bool judge_list_changed(const std::string& line, const std::string& method);
   [[nodiscard]] bool take_own_list(const std::string& id, const std::string& method);
+
+  // model_liveness.cpp
+  [[nodiscard]] bool is_busy() const;
+  [[nodiscard]] bool may_be_given_up(TimePoint last_byte) const;
+  void judge_pulse(const CoreView& core);
+  void judge_heartbeats();
+  void judge_silence();
+  [[nodiscard]] std::optional<std::string> overdue_loss() const;
+  void judge_signs(const CoreView& core);
+  void judge_request_timeouts(const CoreView& core);
+  [[nodiscard]] bool take_timeout_notice(const std::string& method, std::string_view params);
+
+  // model_keepalive.cpp
+  void note_progress(std::string_view line);
+  void note_log(std::string_view line, const Json& message);
+  void judge_progress(const std::string& line, const Json& message);
+  void judge_own_progress(Progress& known, const std::string& line, const Json& message);
+  [[nodiscard]] bool judge_own_log(const std::string& line, const Json& message);
+  void judge_keepalives(const CoreView& core);
+  /// When the oldest request came that keepalives may be about.
+  [[nodiscard]] std::optional<TimePoint> oldest_ask(bool with_initialize) const;
+  [[nodiscard]] bool takes_logs() const;
+  [[nodiscard]] bool is_below(std::string_view level) const;
+  [[nodiscard]] Duration heartbeat_grace() const;
+  [[nodiscard]] bool knows_mcp() const {
+    return reads_mcp() && (mcp_known_ || settings_.protocol == shim::Protocol::mcp);
+  }
+  /// The level from which on the host wants log messages.
+  [[nodiscard]] std::string host_level() const;
 
   // model.cpp
   void judge_loss();
@@ -226,8 +296,27 @@ class Model {
   bool may_hurry_ = false;  ///< a person wants an attempt, whatever Retry-After said
   bool asked_in_turn_ = false;
   Watch watch_;
-  Watch watch_before_;                         ///< like legacy_before_
-  std::set<std::string> came_in_turn_;         ///< what the backend sent, as it may be passed on
+  Watch watch_before_;  ///< like legacy_before_
+  Pulse pulse_;
+  bool link_paused_ = false;
+  std::optional<TimePoint> loss_due_;  ///< when it was first overdue to give the link up
+  HealthBook health_;
+  bool suspects_ = false;      ///< something in this turn is a reason to ping
+  bool resumed_ = false;       ///< the machine has, in this turn
+  bool health_hurry_ = false;  ///< the backend has shown a sign of life since the last attempt
+  bool turned_fresh_ = false;  ///< in this turn
+  std::map<std::uint64_t, TimePoint> quiet_since_;  ///< seq in flight to when it was heard of last
+  std::set<std::string> told_of_timeout_;  ///< likewise, told ahead of the host in this turn
+  std::set<std::string> timed_out_;        ///< raw ids that the backend may be told of
+
+  std::map<std::string, Progress> progress_;             ///< by raw token, of what is pending
+  std::map<std::string, std::string> progress_in_turn_;  ///< line without its value to the value
+  std::vector<std::string> owed_logs_;                   ///< to be passed on in this turn
+  TimePoint host_told_, log_told_;
+  TimePoint log_unwanted_;              ///< when the session last had no use for log messages
+  TimePoint host_busy_;                 ///< when it last had anything to read
+  TimePoint host_full_;                 ///< when the host had last more to read than is added to
+  std::set<std::string> came_in_turn_;  ///< what the backend sent, as it may be passed on
   std::map<std::string, Json> fresh_in_turn_;  ///< list method to the result the shim has asked for
   std::set<std::string> real_results_;  ///< every result that a backend ever gave, normalised
 

@@ -17,9 +17,10 @@ struct Known {
   bool delivered;
   bool retryable;
 };
-constexpr std::array<Known, 6> own_answers{{{31001, "backend-unavailable", false, true},
+constexpr std::array<Known, 7> own_answers{{{31001, "backend-unavailable", false, true},
                                             {31002, "outcome-unknown", true, false},
                                             {31003, "queue-full", false, true},
+                                            {31004, "request-timeout", true, false},
                                             {31005, "message-too-large", false, false},
                                             {31006, "session-incompatible", false, false},
                                             {31007, "bad-backend-message", true, false}}};
@@ -135,6 +136,7 @@ void Model::host_request(std::string_view text, const Json& message) {
     if (resuming) watch_.stage = Watch::Stage::excused;
   }
   open_[id] = ask.seq;
+  if (!ask.token.empty()) progress_[ask.token] = {.seq = ask.seq, .told = now_};
   asked_in_turn_ = true;
   asks_[ask.seq] = std::move(ask);
 }
@@ -170,6 +172,8 @@ void Model::close_asked(Asked& asked) {
 
 void Model::close(Ask& ask) {
   open_.erase(ask.id);
+  quiet_since_.erase(ask.seq);
+  progress_.erase(ask.token);
   ask.closed_in_turn = turn_;
   ask.closed_at = now_;
 }
@@ -177,6 +181,7 @@ void Model::close(Ask& ask) {
 void Model::write_host(const std::string& line) {
   if (finished_) fail("wrote to the host after Finish: " + line);
   largest_message_ = std::max(largest_message_, line.size());
+  host_told_ = now_;
   if (line.find_first_of("\r\n") != std::string::npos) fail("a line break within a line: " + line);
   const Json message = parse(line);
   if (!message.is_object()) {
@@ -263,6 +268,15 @@ void Model::judge_own_answer(const Ask& ask, const Json& message, const Json& da
     fail("called not delivered, but it was executed: " + ask.text);
   }
   if (known->delivered && ask.sent.empty()) fail("called delivered, but never sent: " + ask.text);
+  if (reason == "request-timeout") {
+    const auto quiet = quiet_since_.find(ask.seq);
+    if (settings_.request_timeout == Duration(0) || quiet == quiet_since_.end() ||
+        now_ < quiet->second + settings_.request_timeout) {
+      fail("given up before the request timeout: " + ask.text);
+    }
+    if (link_paused_) fail("given up while its answer was not read: " + ask.text);
+    if (told_of_timeout_.erase(ask.id) == 0) timed_out_.insert(ask.id);
+  }
   if (reason == "queue-full" && phase_before_ == shim::Phase::ready) {
     fail("refused for lack of room while ready: " + ask.text);
   }
@@ -297,6 +311,8 @@ void Model::learn(const Ask& ask, const Json& message) {
   shown_list(ask, message);
   if (ask.method == "initialize" && ask.seq == legacy_.greeting_seq) {
     legacy_.version = message["result"].value("protocolVersion", Json()).dump();
+    legacy_.has_logging =
+        message["result"].value("capabilities", Json::object()).contains("logging");
   } else if (ask.method == "logging/setLevel") {
     legacy_.level_params = ask.params;
   } else if (ask.method == "resources/subscribe") {
@@ -329,11 +345,18 @@ void Model::host_told(const std::string& line, const Json& message) {
     }
     return;
   }
-  if (method == "notifications/progress" && mcp_known_) {
-    const std::string token(raw_member(line, "params", "progressToken"));
-    const bool wanted = std::ranges::any_of(
-        open_, [&](const auto& open) { return asks_.at(open.second).token == token; });
-    if (!wanted) fail("progress for a token that is not pending: " + line);
+  if (method == "notifications/progress" && (knows_mcp() || !came_in_turn_.contains(line))) {
+    judge_progress(line, message);
+    return;
+  }
+  if (method == "notifications/message") {
+    if (judge_own_log(line, message)) return;
+    const auto owed = std::ranges::find(owed_logs_, line);
+    if (owed != owed_logs_.end()) {
+      owed_logs_.erase(owed);
+    } else if (!may_forget()) {
+      fail("a log message that is not for the host: " + line);
+    }
   }
   if (judge_list_changed(line, method)) return;
   if (!came_in_turn_.contains(line)) fail("a notification that no backend sent: " + line);

@@ -45,7 +45,9 @@ void Model::open_link(Epoch epoch) {
   const Duration least = backoff.jitter.kind == shim::Jitter::Kind::full
                              ? std::min<Duration>({2 * backoff.base, backoff.cap, 1s}) / 10
                              : std::min(backoff.base, backoff.cap);
-  if (last_attempt_ && now_ - *last_attempt_ < std::min<Duration>(least, 1s)) {
+  // A sign of life in the health file is a reason to attempt at once.
+  const Duration spacing = std::min<Duration>(least, health_hurry_ ? Duration(100ms) : 1s);
+  if (last_attempt_ && now_ - *last_attempt_ < spacing) {
     fail("two attempts follow each other too closely");
   }
   if (lost_at_ && now_ - *lost_at_ > longest_delay(backoff, retry_after_) + timer_lag_) {
@@ -55,7 +57,7 @@ void Model::open_link(Epoch epoch) {
     fail("does not wait as Retry-After asked");
   last_attempt_ = now_;
   last_epoch_ = live_ = epoch;
-  live_open_ = false;
+  live_open_ = link_paused_ = health_hurry_ = false;
   watch_ = Watch();
 }
 
@@ -69,13 +71,21 @@ void Model::link_lost(Epoch epoch, std::optional<Duration> retry_after) {
   lost_at_ = now_;
   may_hurry_ = false;
   retry_after_ = retry_after.value_or(Duration(0));
+  for (const auto& [id, seq] : open_) {
+    const Ask& ask = asks_.at(seq);
+    if (ask.sent.empty() || ask.sent.back() != live_) continue;
+    quiet_since_.erase(seq);
+    if (const auto known = progress_.find(ask.token); known != progress_.end())
+      known->second.ours = true;  // should it be sent again, its values may start again
+  }
+  timed_out_.clear();
   live_ = 0;
   live_open_ = false;
 }
 
-void Model::close_link(Epoch epoch) {
+void Model::close_link(Epoch epoch, TimePoint last_byte) {
   if (epoch == live_ && phase_before_ == shim::Phase::ready && !closing_ &&
-      replaced_in_turn_ != turn_) {
+      replaced_in_turn_ != turn_ && !may_be_given_up(last_byte)) {
     fail("gave up a link that was ready and had not been lost");
   }
   link_lost(epoch);
@@ -83,6 +93,7 @@ void Model::close_link(Epoch epoch) {
 
 void Model::link_message(Epoch epoch, std::string_view text) {
   if (epoch != live_) return;
+  link_heard(epoch);
   largest_message_ = std::max(largest_message_, text.size());
   const Json value = parse(text);
   if (value.is_array()) {
@@ -110,7 +121,7 @@ void Model::write_link(Epoch epoch, const std::string& text) {
 void Model::link_request(Epoch epoch, const std::string& text, const Json& message) {
   if (is_own(text, message)) return;
   const auto known = asks_.find(number_at(message, "params", "seq"));
-  if (known == asks_.end() || known->second.text != text) {
+  if (known == asks_.end() || text != as_sent(known->second)) {
     fail("sent a request that is not the host's, byte for byte: " + text);
     return;
   }
@@ -123,12 +134,21 @@ void Model::link_request(Epoch epoch, const std::string& text, const Json& messa
     fail("sent again although it may have been delivered: " + text);
   }
   ask.sent.push_back(epoch);
+  if (settings_.request_timeout > Duration(0) && !(reads_mcp() && ask.method == "initialize"))
+    quiet_since_[ask.seq] = now_;
+}
+
+/// The host's own words; with heartbeats asked for, its log level is the shim's affair.
+std::string Model::as_sent(const Ask& ask) const {
+  if (!watch_.asked_debug || ask.method != "logging/setLevel") return ask.text;
+  return with_member(ask.text, "params", "level", R"("debug")");
 }
 
 void Model::link_notification(Epoch epoch, const std::string& text, const Json& message) {
   const std::string method = string_at(message, "method");
   const std::uint64_t seq = number_at(message, "params", "seq");
   if (seq == 0) {
+    if (take_timeout_notice(method, raw_member(text, "params"))) return;
     if (!take_restore(method, raw_member(text, "params"))) {
       fail("sent a notification that is not the host's: " + text);
     }
@@ -163,6 +183,8 @@ bool Model::is_own(const std::string& text, const Json& message) {
   if (open_.contains(id) || !watch_.own_ids.insert(id).second) fail("uses a taken id: " + text);
   if (method == "initialize" && watch_.stage == Watch::Stage::before) {
     judge_initialize_again(text, message);
+  } else if (take_debug_wish(method, raw_member(text, "params"))) {
+    // Heartbeats come at that level.
   } else if (take_own_list(id, method)) {
     // To be compared with what the host was shown.
   } else if (!take_restore(method, raw_member(text, "params"))) {
@@ -200,6 +222,19 @@ void Model::expect_restore(const Json& answer) {
   }
 }
 
+/// Contract 7: `--request-heartbeats`, once per link.
+bool Model::take_debug_wish(const std::string& method, std::string_view params) {
+  const bool wanted = settings_.request_heartbeats && reads_mcp() && legacy_.initialized &&
+                      legacy_.has_logging && !watch_.asked_debug;
+  if (!wanted || method != "logging/setLevel" || params != R"({"level":"debug"})") return false;
+  if (!watch_.to_restore.empty() && watch_.to_restore.front().first == "notifications/initialized")
+    return false;
+  watch_.asked_debug = true;
+  std::erase_if(watch_.to_restore,
+                [](const auto& wish) { return wish.first == "logging/setLevel"; });
+  return true;
+}
+
 /// Whether the session, as the host left it, wants the new link to be told this.
 bool Model::take_restore(const std::string& method, std::string_view params) {
   if (watch_.stage == Watch::Stage::excused) return true;
@@ -227,6 +262,11 @@ void Model::traffic_may_flow(const std::string& text) {
   for (const auto& [method, params] : watch_.to_restore) {
     if (may_forget() && method != "notifications/initialized") continue;
     fail("sent before " + method + " " + params + " was restored: " + text);
+  }
+  if (watch_.stage == Stage::restore && settings_.request_heartbeats && legacy_.initialized &&
+      legacy_.has_logging && !watch_.asked_debug &&
+      text.find(R"("notifications/initialized")") == std::string::npos) {
+    fail("sent before heartbeats were asked for: " + text);
   }
   watch_.stage = Stage::traffic;
 }

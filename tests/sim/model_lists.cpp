@@ -40,6 +40,9 @@ void Model::came(std::string_view element, const Json& message) {
   if (!message.is_object()) return;
   if (message.contains("method")) {
     came_in_turn_.insert(flat(with_id(element, "null")));
+    const std::string method = string_at(message, "method");
+    if (method == "notifications/progress") note_progress(flat(element));
+    if (method == "notifications/message") note_log(flat(element), message);
     return;
   }
   if (!message.contains("result")) return;
@@ -59,7 +62,10 @@ void Model::knows_file(std::string_view text) {
 /// Whether the shim may answer this one itself now.
 bool Model::may_be_offline(const Ask& ask) const {
   const bool in_flight = live_ != 0 && !ask.sent.empty() && ask.sent.back() == live_;
-  const bool has_one = ask.method == "initialize" || find_list(ask.method) != nullptr;
+  // A level that is set in a session is kept for the next link.
+  const bool is_level =
+      ask.method == "logging/setLevel" && (!legacy_.version.empty() || greeted_again_);
+  const bool has_one = is_level || ask.method == "initialize" || find_list(ask.method) != nullptr;
   return reads_mcp() && settings_.offline == shim::Offline::cache && !in_flight && has_one &&
          (phase_before_ != shim::Phase::ready || lost_in_turn_ != 0);
 }
@@ -75,6 +81,10 @@ void Model::judge_offline_answer(const Ask& ask, const Json& message) {
     return;
   }
   const Json& result = message["result"];
+  if (ask.method == "logging/setLevel") {
+    if (result != Json::object()) fail("an invented answer: " + message.dump());
+    return;
+  }
   if (real_results_.contains(result.dump())) return;
   const List* const list = find_list(ask.method);
   if (list != nullptr) {

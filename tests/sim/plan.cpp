@@ -52,6 +52,23 @@ void draw_settings(Prng& random, shim::Settings& settings) {
   settings.init_timeout = one_of<Duration>(random, {50ms, 1s, 15s});
 }
 
+void draw_liveness(Prng& random, shim::Settings& settings) {
+  settings.ping_interval = one_of<Duration>(random, {0s, 500ms, 3s, 15s, 15s});
+  settings.pong_timeout = one_of<Duration>(random, {300ms, 2s, 10s});
+  settings.stall_timeout = one_of<Duration>(random, {0s, 1s, 20s, 120s, 120s});
+  settings.busy_timeout = one_of<Duration>(random, {0s, 20s, 60s, 600s});
+  settings.heartbeat_timeout = one_of<Duration>(random, {0s, 4s, 10s, 30s});
+  settings.forward_heartbeats = random.chance(0.2);
+  settings.request_heartbeats = random.chance(0.4);
+  settings.has_health_file = random.chance(0.6);
+  settings.health_max_age = one_of<Duration>(random, {2s, 10s, 120s});
+  settings.request_timeout = one_of<Duration>(random, {0s, 0s, 2s, 20s});
+  settings.keepalive.progress = random.chance(0.8);
+  settings.keepalive.log = random.chance(0.3);
+  settings.keepalive.whitespace = random.chance(0.3);
+  settings.keepalive_interval = one_of<Duration>(random, {200ms, 2s, 10s});
+}
+
 void draw_disk(Prng& random, DiskFaults& disk) {
   disk.corrupt = perhaps(random, 0.5);
   disk.prefilled = random.chance(0.3);
@@ -73,6 +90,9 @@ void draw_link(Prng& random, LinkFaults& link) {
   link.kernel_bytes = one_of<std::size_t>(random, {512, 16 << 10U, 256 << 10U});
   link.cut_gap = perhaps(random, 1s, 30s);
   link.stall_gap = perhaps(random, 5s, 60s);
+  link.half_open_gap = random.chance(0.3) ? random.between(10s, 60s) : Duration(0);
+  link.kernel_notices = random.unit();
+  link.trickle = perhaps(random, 0.05);
   link.retry_after_max = one_of<Duration>(random, {1s, 20s});
 }
 
@@ -92,6 +112,38 @@ void draw_backend(Prng& random, BackendFaults& backend) {
   backend.service_max = one_of<Duration>(random, {2ms, 100ms, 2s, 10s});
   backend.kill_gap = perhaps(random, 2s, 40s);
   backend.down_max = one_of<Duration>(random, {50ms, 2s, 20s, 60s});
+}
+
+void draw_moods(Prng& random, Plan& plan) {
+  using Heartbeats = BackendHabits::Heartbeats;
+  BackendFaults& backend = plan.backend;
+  backend.odd_progress = perhaps(random, 0.3);
+  for (Duration* gap :
+       {&backend.block_gap, &backend.wedge_gap, &backend.mute_gap, &backend.deaf_gap}) {
+    *gap = random.chance(0.3) ? random.between(5s, 60s) : Duration(0);
+  }
+  backend.block_max = one_of<Duration>(random, {2s, 20s, 100s});
+  backend.wedge_max = one_of<Duration>(random, {10s, 60s});
+  plan.backend_habits.heartbeats =
+      one_of(random, {Heartbeats::none, Heartbeats::always, Heartbeats::at_level_debug});
+  plan.backend_habits.first_heartbeat = one_of<Duration>(random, {2s, 2s, 40s});
+}
+
+void draw_health(Prng& random, HealthHabits& health) {
+  health.watched_closely = random.chance(0.7);
+  health.by_loop = random.chance(0.5);
+  health.always_pid_1 = random.chance(0.3);
+  health.has_time = random.chance(0.7);
+  health.gap = one_of<Duration>(random, {200ms, 1s, 5s, 30s});
+  health.first_max = one_of<Duration>(random, {0s, 500ms, 10s});
+  health.skew = one_of<Duration>(random, {0s, 0s, 1s, 1h, -1h});
+  if (random.chance(0.5)) {
+    health.leftover_age = one_of<Duration>(random, {500ms, 60s, 1h, -1h});
+  }
+  for (double* chance : {&health.broken, &health.gone, &health.foreign}) {
+    *chance = perhaps(random, 0.2);
+  }
+  health.step_gap = perhaps(random, 10s, 60s);
 }
 
 void draw_host(Prng& random, HostHabits& host) {
@@ -129,8 +181,11 @@ Plan random_plan(Prng& random) {
   plan.settings.endpoints = {"ws://simulated/"};
   plan.settings.shim_version = "1.2.3";
   draw_settings(random, plan.settings);
+  draw_liveness(random, plan.settings);
   draw_link(random, plan.link);
   draw_backend(random, plan.backend);
+  draw_moods(random, plan);
+  draw_health(random, plan.health);
   draw_host(random, plan.host);
   draw_disk(random, plan.disk);
   if (random.chance(0.04)) {  // more than a link takes at once
@@ -146,10 +201,29 @@ Plan random_plan(Prng& random) {
   plan.timer_lag_max = one_of<Duration>(random, {0ms, 0ms, 20ms, 3s});
   plan.core_failure = random.chance(0.1) ? 0.5 : 0;
   plan.hangup = perhaps(random, 0.5);
+  plan.suspend = perhaps(random, 0.3);
   plan.quiet_period = random.chance(0.8);
   plan.end = one_of(random, {End::eof, End::eof, End::stop, End::gone});
   return plan;
 }
+
+namespace {
+
+std::string describe_liveness(const shim::Settings& s) {
+  return ", ping " + shim::format_duration(s.ping_interval) + " " +
+         shim::format_duration(s.pong_timeout) + ", stall " +
+         shim::format_duration(s.stall_timeout) + ", busy " +
+         shim::format_duration(s.busy_timeout) + ", heartbeat " +
+         shim::format_duration(s.heartbeat_timeout) + (s.forward_heartbeats ? " forwarded" : "") +
+         (s.request_heartbeats ? " requested" : "") + ", health file " +
+         (s.has_health_file ? shim::format_duration(s.health_max_age) : "none") + ", request " +
+         shim::format_duration(s.request_timeout) + ", keepalive" +
+         (s.keepalive.progress ? " progress" : "") + (s.keepalive.log ? " log" : "") +
+         (s.keepalive.whitespace ? " whitespace" : "") + " " +
+         shim::format_duration(s.keepalive_interval);
+}
+
+}  // namespace
 
 std::string describe(const Plan& plan) {
   const shim::Settings& s = plan.settings;
@@ -170,7 +244,7 @@ std::string describe(const Plan& plan) {
          ", drain " + shim::format_duration(s.drain_timeout) + ", offline " +
          (s.offline == shim::Offline::cache ? "cache " : "wait ") +
          shim::format_duration(s.init_grace) + " " + shim::format_duration(s.init_timeout) +
-         ", faults for " + shim::describe_duration(plan.chaos);
+         describe_liveness(s) + ", faults for " + shim::describe_duration(plan.chaos);
 }
 
 }  // namespace sim

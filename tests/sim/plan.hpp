@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "common/prng.hpp"
@@ -37,6 +38,10 @@ struct LinkFaults {
   Duration cut_gap{};                                 ///< mean time between two cuts; zero: never
   Duration stall_gap{};                               ///< likewise, of stalls
   Duration stall_max = std::chrono::seconds(20);
+  Duration half_open_gap{};   ///< likewise, of paths that die without a word
+  double kernel_notices = 0;  ///< that the kernel reports such a path, once something was sent
+  double trickle = 0;         ///< a message that takes long to come, byte by byte
+  Duration trickle_max = std::chrono::seconds(60);
   Duration retry_after_max = std::chrono::seconds(5);
 };
 
@@ -44,12 +49,42 @@ struct BackendFaults {
   double duplicate = 0, unknown_answer = 0, late = 0, swallow = 0, error = 0;
   double invalid = 0, truncated = 0, twice = 0, too_long = 0, binary = 0;
   double batch = 0, pretty = 0, half_emoji = 0;
-  double progress = 0, stray_progress = 0, ask_host = 0, cancel_asked = 0, notify = 0;
+  double progress = 0, odd_progress = 0, stray_progress = 0, ask_host = 0, cancel_asked = 0,
+         notify = 0;
   double other_version = 0;  ///< after a restart
   double other_tools = 0;    ///< likewise
   Duration service_max = std::chrono::milliseconds(5);
   Duration kill_gap{};  ///< mean time between two crashes; zero: never
   Duration down_max = std::chrono::seconds(20);
+
+  /// Likewise mean times between two of these, and how long they last at most.
+  Duration block_gap{};  ///< its event loop stands still: no pong, no heartbeat, nothing
+  Duration block_max = std::chrono::seconds(60);
+  Duration wedge_gap{};  ///< pongs and nothing else
+  Duration wedge_max = std::chrono::seconds(60);
+  Duration mute_gap{};  ///< heartbeats stay away, all else goes on
+  Duration deaf_gap{};  ///< it does not read, so that not even pings arrive
+};
+
+/// What a backend does besides answering; no fault.
+struct BackendHabits {
+  enum class Heartbeats : std::uint8_t { none, always, at_level_debug };
+  Heartbeats heartbeats = Heartbeats::none;
+  Duration first_heartbeat = std::chrono::seconds(2);
+};
+
+/// The health file of backends and what may befall it.
+struct HealthHabits {
+  bool watched_closely = true;               ///< inotify; else looked at once a second
+  bool by_loop = true;                       ///< a blocked event loop does not write it
+  bool always_pid_1 = false;                 ///< as in containers: only `started_at` differs
+  bool has_time = true;                      ///< `t`; else only the time of modification tells
+  Duration gap = std::chrono::seconds(5);    ///< between two writings
+  Duration first_max{};                      ///< from listening to the first one, at most
+  Duration skew{};                           ///< of the clock in the container
+  std::optional<Duration> leftover_age{};    ///< of a file from before; it may lie in the future
+  double broken = 0, gone = 0, foreign = 0;  ///< chances of each writing
+  Duration step_gap{};                       ///< mean time between two steps of a clock
 };
 
 struct HostHabits {
@@ -76,6 +111,8 @@ struct Plan {
   shim::Settings settings;
   LinkFaults link;
   BackendFaults backend;
+  BackendHabits backend_habits;
+  HealthHabits health;
   HostHabits host;
   DiskFaults disk;
   Duration chaos = std::chrono::seconds(60);  ///< how long the faults last
@@ -84,6 +121,7 @@ struct Plan {
   Duration timer_lag_max{};      ///< how late a deadline may be noticed
   double core_failure = 0;       ///< chance per ten seconds that the core is replaced
   double hangup = 0;             ///< chance per ten seconds of a SIGHUP
+  double suspend = 0;            ///< likewise, of a suspend that ends
   bool quiet_period = true;      ///< false: the end comes in the middle of the faults
   End end = End::eof;
 };

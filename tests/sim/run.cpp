@@ -1,5 +1,7 @@
 // The whole life of one seed.
 
+#include <algorithm>
+
 #include "common/units.hpp"
 #include "tests/sim/world.hpp"
 
@@ -21,6 +23,11 @@ Duration ready_bound(const Plan& plan) {
   return s.connect_timeout + s.validate_timeout + s.resume_timeout + longest + 1s;
 }
 
+/// The longest that a dead path may go unnoticed.
+Duration silence_bound(const shim::Settings& s) {
+  return s.ping_interval + s.pong_timeout + std::max(s.stall_timeout, s.busy_timeout) + 1s;
+}
+
 /// A slow call that began before the calm, on its slow way back.
 Duration settle_bound(const Plan& plan) {
   return plan.backend.service_max + (plan.backend.late > 0 ? 30s : 0s) + 10s;
@@ -32,6 +39,10 @@ void quiet_period(World& world) {
   world.run_for(4s);  // until the last fault has been noticed
   // Whoever reads slowly has to catch up first: until then the link may have to wait.
   world.run_until_done([&world] { return world.host().is_caught_up(); }, 60s);
+  // A dead path is found out at last.
+  const auto is_alive = [&world] { return !world.link().is_half_open(); };
+  if (!world.run_until_done(is_alive, silence_bound(world.plan().settings)) && !world.is_over())
+    world.model().fail("does not notice that the path is dead");
   const Duration bound = ready_bound(world.plan());
   const auto is_ready = [&world] { return world.phase() == shim::Phase::ready; };
   if (!world.run_until_done(is_ready, bound) && !world.is_over()) {

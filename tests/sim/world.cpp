@@ -8,6 +8,7 @@
 
 #include "common/check.hpp"
 #include "common/text.hpp"
+#include "tests/sim/show.hpp"
 
 namespace sim {
 namespace {
@@ -25,67 +26,6 @@ struct Overloaded : Ts... {
   using Ts::operator()...;
 };
 
-std::string with_epoch(shim::Epoch epoch, std::string_view text = {}) {
-  return "link " + std::to_string(epoch) + (text.empty() ? "" : " ") + std::string(text);
-}
-
-std::string show(const shim::Event& event) {
-  return std::visit(
-      Overloaded{
-          [](const event::HostLine& e) { return "HostLine " + e.text; },
-          [](const event::HostLineTooLong&) { return std::string("HostLineTooLong"); },
-          [](const event::HostClosed&) { return std::string("HostClosed"); },
-          [](const event::HostGone& e) { return "HostGone " + e.why; },
-          [](const event::HostWritten& e) { return "HostWritten " + std::to_string(e.bytes); },
-          [](const event::StopRequested& e) { return "StopRequested " + e.why; },
-          [](const event::ReconnectRequested&) { return std::string("ReconnectRequested"); },
-          [](const event::MachineResumed&) { return std::string("MachineResumed"); },
-          [](const event::HealthSeen& e) { return "HealthSeen " + e.look.text; },
-          [](const event::LinkOpened& e) { return "LinkOpened " + with_epoch(e.epoch); },
-          [](const event::LinkPong& e) { return "LinkPong " + with_epoch(e.epoch); },
-          [](const event::LinkMessage& e) { return "LinkMessage " + with_epoch(e.epoch, e.text); },
-          [](const event::LinkMessageTooLong& e) {
-            return "LinkMessageTooLong " + with_epoch(e.epoch);
-          },
-          [](const event::LinkBinary& e) { return "LinkBinary " + with_epoch(e.epoch); },
-          [](const event::LinkWritten& e) {
-            return "LinkWritten " + with_epoch(e.epoch, std::to_string(e.bytes));
-          },
-          [](const event::LinkChecked& e) {
-            return "LinkChecked " + with_epoch(e.epoch, e.heard ? "heard" : "silent");
-          },
-          [](const event::LinkLost& e) {
-            return "LinkLost " + with_epoch(e.epoch, shim::name(e.loss.cause));
-          },
-          [](const event::CacheLoaded& e) { return "CacheLoaded " + e.version + " " + e.text; }},
-      event);
-}
-
-std::string show(const shim::Action& action) {
-  return std::visit(
-      Overloaded{
-          [](const action::OpenLink& a) { return "OpenLink " + with_epoch(a.epoch); },
-          [](const action::CloseLink& a) {
-            return "CloseLink " + with_epoch(a.epoch, a.politely ? "politely" : "");
-          },
-          [](const action::PingLink& a) { return "PingLink " + with_epoch(a.epoch); },
-          [](const action::CheckLink& a) { return "CheckLink " + with_epoch(a.epoch); },
-          [](const action::WriteLink& a) { return "WriteLink " + with_epoch(a.epoch, a.text); },
-          [](const action::PauseLink& a) {
-            return "PauseLink " + with_epoch(a.epoch, a.paused ? "on" : "off");
-          },
-          [](const action::WriteHost& a) { return "WriteHost " + a.line; },
-          [](const action::WriteHostSpace&) { return std::string("WriteHostSpace"); },
-          [](const action::PauseHost& a) {
-            return std::string("PauseHost ") + (a.paused ? "on" : "off");
-          },
-          [](const action::LoadCache& a) { return "LoadCache " + a.version; },
-          [](const action::StoreCache& a) { return "StoreCache " + a.version + " " + a.text; },
-          [](const action::Log& a) { return "Log " + a.text; },
-          [](const action::Finish&) { return std::string("Finish"); }},
-      action);
-}
-
 }  // namespace
 
 World::World(Plan plan, std::uint64_t seed, bool trace)
@@ -98,8 +38,10 @@ World::World(Plan plan, std::uint64_t seed, bool trace)
       link_(*this),
       backend_(*this),
       host_(*this),
-      disk_(*this) {
+      disk_(*this),
+      health_(*this) {
   model_.core_starts(now_);
+  if (plan_.settings.has_health_file) after(Duration(0), [this] { health_.begin(); });
 }
 
 void World::note(std::string_view kind, std::string_view text) {
@@ -179,7 +121,14 @@ void World::inform_model(const shim::Event& event, std::string_view written, boo
           [this](const event::LinkOpened& e) { model_.link_opened(e.epoch); },
           [this](const event::LinkLost& e) { model_.link_lost(e.epoch, e.loss.retry_after); },
           [this](const event::LinkMessage& e) { model_.link_message(e.epoch, e.text); },
-          [](const auto&) {}},
+          [this](const event::LinkMessageTooLong& e) { model_.link_heard(e.epoch); },
+          [this](const event::LinkBinary& e) { model_.link_heard(e.epoch); },
+          [this](const event::LinkPong& e) { model_.link_pong(e.epoch); },
+          [this](const event::LinkChecked& e) {
+            if (e.heard) model_.link_heard(e.epoch);
+          },
+          [this](const event::HealthSeen& e) { model_.health_seen(e.look); },
+          [this](const event::MachineResumed&) { model_.machine_resumed(); }, [](const auto&) {}},
       event);
 }
 
@@ -190,26 +139,33 @@ void World::carry_out(shim::Action& action) {
                    link_.open(a.epoch);
                  },
                  [this](action::CloseLink& a) {
-                   model_.close_link(a.epoch);
+                   model_.close_link(a.epoch, link_.last_byte());
                    link_.close(a.epoch, a.politely);
                  },
-                 [this](action::PingLink& a) { link_.ping(a.epoch); },
+                 [this](action::PingLink& a) {
+                   model_.ping_link(a.epoch);
+                   link_.ping(a.epoch);
+                 },
                  [this](action::CheckLink& a) {
                    after(Duration(0), [this, epoch = a.epoch] {
-                     tell(event::LinkChecked{epoch, false});  // what comes here comes whole
+                     tell(event::LinkChecked{epoch, link_.check(epoch)});
                    });
                  },
                  [this](action::WriteLink& a) {
                    model_.write_link(a.epoch, a.text);
                    link_.write(a.epoch, std::move(a.text));
                  },
-                 [this](action::PauseLink& a) { link_.pause(a.epoch, a.paused); },
+                 [this](action::PauseLink& a) {
+                   model_.pause_link(a.epoch, a.paused);
+                   link_.pause(a.epoch, a.paused);
+                 },
                  [this](action::WriteHost& a) {
                    model_.write_host(a.line);
                    host_.heard(std::move(a.line));
                  },
                  [this](action::WriteHostSpace&) {
-                   after(Duration(0), [this] { tell(event::HostWritten{1}); });
+                   model_.write_space(host_.unread_bytes());
+                   host_.heard_space();
                  },
                  [this](action::PauseHost& a) { host_.pause(a.paused); },
                  [this](action::LoadCache& a) { disk_.load(a.version); },
@@ -249,7 +205,9 @@ void World::run_until(TimePoint end) {
 bool World::run_until_done(const std::function<bool()>& done, Duration most) {
   const TimePoint end = now_ + most;
   while (!done() && step(end)) continue;
-  return done();
+  if (done()) return true;
+  if (!is_over()) now_ = end;
+  return false;
 }
 
 void World::replace_core() {
@@ -269,55 +227,6 @@ void World::replace_core() {
       std::make_unique<shim::Session>(plan_.settings, random_.next(), now_, std::move(estate));
   model_.core_starts(now_);
   model_.turn_ends(view(false));
-}
-
-/// Again and again, at random, until calm_down().
-void World::every(Duration mean, const std::function<void()>& what) {
-  if (mean == Duration::zero()) return;
-  after(random_.between(Duration(0), mean * 2), [this, mean, what] {
-    if (calm_) return;
-    what();
-    every(mean, what);
-  });
-}
-
-void World::begin_chaos() {
-  calm_ = false;
-  if (plan_.disk.prefilled) {
-    disk_.store("2025-06-18", old_cache_file("2025-06-18"));
-    model_.knows_file(disk_.files().at("2025-06-18"));
-  }
-  if (plan_.backend_absent) backend_.kill();
-  if (plan_.backend_absent)
-    after(random_.between(Duration(0), plan_.chaos), [this] { backend_.start(); });
-  every(plan_.link.cut_gap, [this] {
-    link_.cut(random_.chance(0.5) ? shim::Cause::reset : shim::Cause::closed,
-              random_.chance(0.5) ? Duration(0) : random_.between(Duration(0), Duration(3s)));
-  });
-  every(plan_.link.stall_gap,
-        [this] { link_.stall(random_.between(Duration(0), plan_.link.stall_max)); });
-  every(plan_.backend.kill_gap, [this] {
-    backend_.kill(random_.chance(0.7) ? Duration(0) : random_.between(Duration(0), Duration(2s)));
-    backend_.set_version(chance(plan_.backend.other_version) ? "2024-11-05" : "2025-06-18");
-    if (chance(plan_.backend.other_tools)) backend_.change_tools();
-    after(random_.between(Duration(0), plan_.backend.down_max), [this] { backend_.start(); });
-  });
-  every(10s, [this] {
-    if (chance(plan_.hangup)) tell(event::ReconnectRequested{});
-    if (chance(plan_.core_failure)) replace_core();
-  });
-  host_.begin_life();
-}
-
-void World::calm_down() {
-  calm_ = true;
-  note("world", "calms down");
-  host_.end_life();
-  backend_.mend_version();
-  // What the faults have broken without either side being able to see it is broken for good.
-  const bool deaf = link_.is_stuck() || backend_.has_swallowed();
-  backend_.start();
-  if (deaf) link_.cut(shim::Cause::reset);
 }
 
 }  // namespace sim

@@ -13,6 +13,7 @@
 #include "shim/core/session.hpp"
 #include "tests/sim/backend.hpp"
 #include "tests/sim/disk.hpp"
+#include "tests/sim/health.hpp"
 #include "tests/sim/host.hpp"
 #include "tests/sim/link.hpp"
 #include "tests/sim/model.hpp"
@@ -39,6 +40,7 @@ class World {
   [[nodiscard]] Backend& backend() { return backend_; }
   [[nodiscard]] Host& host() { return host_; }
   [[nodiscard]] Disk& disk() { return disk_; }
+  [[nodiscard]] HealthFile& health() { return health_; }
 
   /// Does `what` after `delay`; things due at the same time are done in the order they were asked
   /// for.
@@ -97,6 +99,8 @@ class World {
   void inform_model(const shim::Event& event, std::string_view written, bool too_long);
   void carry_out(shim::Action& action);
   [[nodiscard]] bool step(TimePoint end);
+  // chaos.cpp
+  void begin_moods();
   void every(Duration mean, const std::function<void()>& what);
 
   Plan plan_;
@@ -119,6 +123,7 @@ class World {
   Backend backend_;
   Host host_;
   Disk disk_;
+  HealthFile health_;
 };
 
 /// What one seed's run came to.

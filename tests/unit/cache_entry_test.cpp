@@ -10,6 +10,8 @@
 #include <string>
 #include <vector>
 
+#include "common/jsonrpc.hpp"
+
 namespace shim {
 namespace {
 
@@ -173,6 +175,28 @@ TEST_CASE("cache entry 6: what is known is not overwritten by what an older file
   CHECK(*entry.find("tools/list") == R"({"new":1})");
   REQUIRE(entry.find("prompts/list") != nullptr);
   CHECK(*entry.find("prompts/list") == R"({"old":2})");
+}
+
+TEST_CASE("cache entry 6, 11: a file nested deeper than any of ours is ignored, and does no harm") {
+  const auto nested = [](std::size_t depth) {
+    return R"({"x":"]}[\"[","y":)" + std::string(depth - 1, '[') + std::string(depth - 1, ']') +
+           "}";
+  };
+  const auto file = [](const std::string& result) {
+    return R"({"format":1,"url":")" + std::string(url) + R"(","version":")" + std::string(asked) +
+           R"(","results":{"tools/list":)" + result + "}}";
+  };
+  // The deepest result of a message that is accepted (contract 11).
+  CacheEntry entry;
+  CHECK(entry.put("tools/list", nested(jsonrpc::depth_max - 1)));
+  CHECK(CacheEntry::parse(text_of(entry), url, asked).has_value());
+  CHECK(CacheEntry::parse(file(nested(jsonrpc::depth_max - 1)), url, asked).has_value());
+  CHECK_FALSE(CacheEntry::parse(file(nested(jsonrpc::depth_max)), url, asked).has_value());
+  CHECK_FALSE(CacheEntry::parse(file(nested(1'000'000)), url, asked).has_value());
+  // Where a member of the file itself should be.
+  const std::string deep =
+      R"({"format":)" + std::string(1'000'000, '[') + std::string(1'000'000, ']') + "}";
+  CHECK_FALSE(CacheEntry::parse(deep, url, asked).has_value());
 }
 
 TEST_CASE("cache entry 6: odd URLs and methods are quoted") {

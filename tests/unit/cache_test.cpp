@@ -8,45 +8,21 @@
 #include <unistd.h>
 
 #include <array>
-#include <cstdlib>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <string>
 #include <vector>
 
 #include "shim/core/cache_entry.hpp"
+#include "tests/unit/temporary_directory.hpp"
 
 namespace shim {
 namespace {
 
 namespace fs = std::filesystem;
+using namespace test;
 
 constexpr std::string_view url = "ws://h:1/";
 const std::string version = "2025-11-25";
-
-/// A new directory, removed with all that is in it at the end.
-class TemporaryDirectory {
- public:
-  TemporaryDirectory() {
-    std::string name = fs::temp_directory_path() / "shim-cache-test-XXXXXX";
-    REQUIRE(::mkdtemp(name.data()) != nullptr);
-    path_ = name;
-  }
-  ~TemporaryDirectory() {
-    std::error_code ignored;
-    fs::remove_all(path_, ignored);
-  }
-  TemporaryDirectory(const TemporaryDirectory&) = delete;
-  TemporaryDirectory& operator=(const TemporaryDirectory&) = delete;
-
-  [[nodiscard]] std::string operator/(const std::string& name) const {
-    return (path_ / name).string();
-  }
-
- private:
-  fs::path path_;
-};
 
 /// Sets the umask for as long as it lives.
 class Umask {
@@ -59,28 +35,6 @@ class Umask {
  private:
   mode_t before_;
 };
-
-mode_t mode_of(const std::string& path) {
-  struct stat info {};
-  REQUIRE(::lstat(path.c_str(), &info) == 0);
-  return info.st_mode & 07777U;
-}
-
-std::vector<std::string> files_in(const std::string& directory) {
-  std::vector<std::string> names;
-  for (const auto& entry : fs::directory_iterator(directory))
-    names.push_back(entry.path().string());
-  return names;
-}
-
-void write_text(const std::string& path, const std::string& text) {
-  std::ofstream(path, std::ios::binary) << text;
-}
-
-std::string read_text(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), {}};
-}
 
 /// The path of the one file that storing a version makes.
 std::string path_of_file(const std::string& directory) {

@@ -84,6 +84,18 @@ TEST_CASE("legacy session 5.1: the last level and the live subscriptions are the
   CHECK(steps[2].params == R"({"uri":"b"})");
 }
 
+TEST_CASE("legacy session 11: a log level that is no text is taken for none") {
+  LegacySession session;
+  CHECK(session.log_level() == "info");
+  for (const char* const params : {R"({"level":5})", R"({"level":null})", "{}", "[1]", "1e999"}) {
+    CAPTURE(params);
+    session.level_set(params);
+    CHECK(session.log_level() == "info");
+  }
+  session.level_set(R"({"level":"error"})");
+  CHECK(session.log_level() == "error");
+}
+
 TEST_CASE("legacy session 12: so many subscriptions are remembered and no more") {
   LegacySession session;
   for (std::size_t i = 0; i < LegacySession::subscriptions_max; ++i) {

@@ -29,6 +29,25 @@ TEST_CASE("session 3: at the end of input with nothing pending the shim ends at 
   CHECK_FALSE(d.session.next_deadline().has_value());
 }
 
+TEST_CASE("session 3, 7: the end settles what a silent backend has, and does not judge it then") {
+  Driver d;
+  d.establish();
+  d.host(request("1", "m"));
+  d.pongs = false;
+  d.advance(d.settings.ping_interval + d.settings.pong_timeout + 1s);
+  REQUIRE(d.session.phase() == Phase::ready);  // it is waited for: a request is in flight
+  d.forget();
+  SUBCASE("end of input") {
+    d.feed(event::HostClosed{});
+    d.advance(d.settings.drain_timeout);
+  }
+  SUBCASE("SIGTERM") { d.feed(event::StopRequested{"SIGTERM"}); }
+  SUBCASE("the host is gone") { d.feed(event::HostGone{"stdout is closed"}); }
+  CHECK(d.session.finished());
+  CHECK(d.finishes == 1);
+  CHECK(settled(d.one_host_line()).reason == "outcome-unknown");
+}
+
 TEST_CASE(
     "session 3: at the end of input what is pending may still be answered for --drain-timeout") {
   Driver d;

@@ -235,6 +235,22 @@ TEST_CASE(
                                  "resources/subscribe"});
 }
 
+TEST_CASE("session 10: a protocol version is cut and escaped before it is shown") {
+  Driver d;
+  d.go_ready();
+  d.host(initialize("0"));
+  d.backend(initialize_answer("0", "\xc3\xa9" + std::string(100'000, 'x')));
+  d.host(notify("notifications/initialized"));
+  d.lose();
+  d.host(request("1", "m"));
+  d.validate();
+  d.backend(initialize_answer(id_of(d.link_log.back().text), "\xc3\xa9"));
+  CHECK(d.session.phase() == Phase::waiting);
+  CHECK(d.logged("uses protocol version \"\\xc3\\xa9xxx", LogLevel::warn) == 1);
+  for (const action::Log& line : d.logs) CHECK(line.text.size() < 512);
+  CHECK(d.host_log.back().size() < 1024);  // last_error
+}
+
 TEST_CASE("session 5.1: a backend with another protocol version is not ready, and says so") {
   Driver d;
   d.establish();

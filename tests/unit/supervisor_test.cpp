@@ -317,7 +317,7 @@ TEST_CASE("supervisor: stopping closes a link politely, and is the end") {
   Rig rig;
   SUBCASE("connecting") {}
   SUBCASE("ready") { rig.become_ready(); }
-  rig.supervisor.stop(rig.out);
+  rig.supervisor.stop(rig.now, rig.out);
   CHECK(rig.last<action::CloseLink>().politely);
   CHECK(rig.supervisor.phase() == Phase::stopped);
   CHECK_FALSE(rig.timers.next_deadline().has_value());
@@ -332,7 +332,7 @@ TEST_CASE("supervisor: stopping while waiting closes nothing") {
   Rig rig;
   rig.lose();
   const std::size_t closes = rig.count<action::CloseLink>();
-  rig.supervisor.stop(rig.out);
+  rig.supervisor.stop(rig.now, rig.out);
   CHECK(rig.count<action::CloseLink>() == closes);
 }
 

@@ -1,0 +1,11 @@
+#pragma once
+
+#include "shim/options/options.hpp"
+
+namespace shim {
+
+/// Shows the running shims of this user. Returns the exit status: 0 if every one is ready, also if
+/// there is none; 1 if one is not; 2 if the options exclude each other.
+[[nodiscard]] int run_status(const Options& options);
+
+}  // namespace shim

@@ -1,0 +1,48 @@
+#include "tests/sim/health_book.hpp"
+
+#include <cmath>
+
+#include "tests/sim/json_text.hpp"
+
+namespace sim {
+
+void HealthBook::look(TimePoint now, const shim::HealthLook& look) {
+  const bool was_fresh = is_fresh(now);
+  news_ = false;
+  const Json report = look.found == shim::HealthLook::Found::file && look.text.size() <= 4096
+                          ? parse(look.text)
+                          : Json();
+  const auto is_one_of = [&report](const char* name, auto fits) {
+    return !report.contains(name) || fits(report[name]);
+  };
+  const auto is_name = [](const Json& value) { return value.is_number() || value.is_string(); };
+  valid_ = report.is_object() && is_one_of("pid", is_name) && is_one_of("started_at", is_name) &&
+           is_one_of("t", [](const Json& value) { return value.is_number(); }) &&
+           is_one_of("busy", [](const Json& value) { return value.is_boolean(); });
+  if (valid_) {
+    const double stamp = report.contains("t") ? report["t"].get<double>()
+                                              : shim::seconds(look.modified.time_since_epoch());
+    const std::string text = std::to_string(stamp);
+    if (stamp_.empty()) {
+      // Only the first look has nothing but the wall clock to go by.
+      const double age = shim::seconds(look.looked_at.time_since_epoch()) - stamp;
+      if (std::abs(age) <= shim::seconds(max_age_)) {
+        const auto ago = std::chrono::duration<double>(std::max(age, 0.0));
+        changed_ = now - std::chrono::duration_cast<Duration>(ago);
+      }
+    } else if (stamp_ != text) {
+      changed_ = now;
+      news_ = true;
+    }
+    stamp_ = text;
+  }
+  if (is_fresh(now) != was_fresh) looked_differently_ = now;
+  if (!is_fresh(now)) return;
+  const std::string process = (report.contains("pid") ? report["pid"].dump() : "") + "/" +
+                              (report.contains("started_at") ? report["started_at"].dump() : "");
+  if (process == "/") return;
+  if (!process_.empty() && process != process_) replaced_ = now;
+  process_ = process;
+}
+
+}  // namespace sim

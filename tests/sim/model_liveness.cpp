@@ -1,0 +1,195 @@
+// Whether a link may be, and has been, given up (contract 7), and the longest silence (5.0).
+
+#include <algorithm>
+
+#include "tests/sim/model.hpp"
+
+namespace sim {
+
+using namespace std::chrono_literals;
+using shim::Phase;
+
+void Model::link_heard(Epoch epoch) {
+  if (epoch != live_) return;
+  pulse_.heard = now_;
+  pulse_.pinged.reset();
+}
+
+void Model::link_pong(Epoch epoch) {
+  if (epoch != live_) return;
+  link_heard(epoch);
+  pulse_.pong = now_;
+  if (pulse_.heartbeat && !pulse_.lone_pong &&
+      now_ >= *pulse_.heartbeat + settings_.heartbeat_timeout - heartbeat_grace()) {
+    pulse_.lone_pong = now_;
+  }
+}
+
+/// Contract 7 leaves open how long a backend that has just come to its senses may take for its next
+/// heartbeat; up to this.
+Duration Model::heartbeat_grace() const {
+  return std::min<Duration>(5s, settings_.heartbeat_timeout / 2);
+}
+
+void Model::health_seen(const shim::HealthLook& look) {
+  const bool was_fresh = health_.is_fresh(now_);
+  health_.look(now_, look);
+  turned_fresh_ = !was_fresh && health_.is_fresh(now_);
+  const bool replaced = health_.replaced() == now_;
+  if (turned_fresh_ || replaced || health_.is_news()) health_hurry_ = true;
+  if (replaced) suspects_ = true;
+}
+
+void Model::ping_link(Epoch epoch) {
+  if (epoch != live_ || !live_open_) fail("pings a link that is not open");
+  if (phase_before_ != Phase::ready) return;
+  if (pulse_.pinged) fail("a second ping before the first was answered");
+  const bool doubted = pulse_.heartbeat && settings_.heartbeat_timeout > Duration(0) &&
+                       now_ >= *pulse_.heartbeat + settings_.heartbeat_timeout - heartbeat_grace();
+  const bool due =
+      settings_.ping_interval > Duration(0) && now_ >= pulse_.heard + settings_.ping_interval;
+  if (!due && !suspects_ && !doubted) fail("pings without a reason");
+  pulse_.pinged = pulse_.last_ping = now_;
+}
+
+/// While the shim does not read, no silence counts; neither does what was before.
+void Model::pause_link(Epoch epoch, bool paused) {
+  if (epoch != live_ || live_ == 0) fail("pauses a link that there is not");
+  link_paused_ = paused;
+  pulse_.heard = now_;
+  pulse_.pinged.reset();
+  pulse_.lone_pong.reset();
+  if (pulse_.heartbeat) pulse_.heartbeat = now_;
+  for (auto& [seq, since] : quiet_since_) since = now_;
+}
+
+/// Whether a request of the host is in flight.
+bool Model::is_busy() const {
+  return std::ranges::any_of(open_, [this](const auto& open) {
+    const Ask& ask = asks_.at(open.second);
+    return !ask.sent.empty() && ask.sent.back() == live_;
+  });
+}
+
+bool Model::may_be_given_up(TimePoint last_byte) const {
+  if (!pulse_.watched) return false;
+  if (pulse_.pinged && now_ - *pulse_.pinged >= settings_.pong_timeout) {
+    if (now_ - last_byte < settings_.pong_timeout) return false;  // it is coming round
+    if (!is_busy()) return true;
+    const bool other = !pulse_.process.empty() && health_.process() != pulse_.process;
+    if (other || (health_.replaced() && *health_.replaced() > pulse_.heard)) return true;
+    const Duration patience =
+        health_.is_fresh(now_) ? settings_.busy_timeout : settings_.stall_timeout;
+    // Bytes of a message that was not complete before the ping are not known to the core.
+    return patience > Duration(0) && now_ - pulse_.heard >= patience;
+  }
+  return settings_.heartbeat_timeout > Duration(0) && pulse_.heartbeat && pulse_.pong &&
+         now_ - *pulse_.heartbeat >= settings_.heartbeat_timeout &&
+         *pulse_.pong > *pulse_.heartbeat;
+}
+
+void Model::judge_pulse(const CoreView& core) {
+  if (core.phase == Phase::ready && phase_before_ != Phase::ready) {
+    pulse_ = Pulse();
+    loss_due_.reset();
+    pulse_.heard = now_;
+    pulse_.process = health_.process();
+  }
+  const bool suspected = suspects_ && pulse_.watched;
+  pulse_.watched = core.phase == Phase::ready && !link_paused_;
+  judge_signs(core);
+  judge_request_timeouts(core);
+  if (!pulse_.watched) return;
+  if (suspected && !pulse_.pinged) fail("does not ping at once");
+  judge_silence();
+  judge_heartbeats();
+}
+
+void Model::judge_silence() {
+  if (!pulse_.pinged) {
+    loss_due_.reset();
+    const Duration interval = settings_.ping_interval;
+    if (interval > Duration(0) && now_ > pulse_.heard + interval + timer_lag_)
+      fail("does not ping after the ping interval");
+    return;
+  }
+  const auto overdue = overdue_loss();
+  if (!overdue) {
+    loss_due_.reset();
+  } else if (!loss_due_) {
+    loss_due_ = now_;  // a look at the link may come first
+  } else if (now_ > *loss_due_) {
+    fail(*overdue);
+  }
+}
+
+/// Why the link ought to have been given up by now, if so.
+std::optional<std::string> Model::overdue_loss() const {
+  const Duration lag = timer_lag_;
+  const TimePoint silent_at = *pulse_.pinged + settings_.pong_timeout;
+  const auto is_past = [&](TimePoint at) { return now_ > std::max(at, silent_at) + 2 * lag; };
+  if (!is_past(silent_at)) return std::nullopt;
+  if (!is_busy()) return "keeps a silent link with nothing in flight";
+  if (health_.replaced() && *health_.replaced() > pulse_.heard && is_past(*health_.replaced()))
+    return "keeps a silent link although the health file names another process";
+  const Duration patience =
+      health_.is_fresh(now_) ? settings_.busy_timeout : settings_.stall_timeout;
+  const TimePoint end = std::max(pulse_.heard + patience, health_.so_since(now_));
+  if (patience > Duration(0) && is_past(end)) return "keeps a link that has stalled";
+  return std::nullopt;
+}
+
+/// Heartbeats that have stopped on a link that answers pings.
+void Model::judge_heartbeats() {
+  const Duration timeout = settings_.heartbeat_timeout;
+  if (timeout == Duration(0) || !pulse_.heartbeat || pulse_.pinged) return;
+  const TimePoint due = *pulse_.heartbeat + timeout;
+  const Duration lag = timer_lag_;
+  if (pulse_.lone_pong && now_ > std::max(due, *pulse_.lone_pong + 5s) + 2 * lag)
+    fail("keeps a wedged link");
+  if (!pulse_.lone_pong && pulse_.last_ping < *pulse_.heartbeat &&
+      now_ > due + settings_.ping_interval + 2 * lag)
+    fail("does not ping a backend without heartbeats");
+}
+
+/// Contract 4.2: with a health file that turns fresh the next attempt comes at once, after a
+/// suspend as soon as the spacing allows.
+void Model::judge_signs(const CoreView& core) {
+  if (!(turned_fresh_ || resumed_) || phase_before_ != Phase::waiting ||
+      core.phase != Phase::waiting)
+    return;
+  TimePoint latest = now_;
+  if (last_attempt_)
+    latest = std::max(latest, *last_attempt_ + (turned_fresh_ ? Duration(100ms) : 1s));
+  if (lost_at_ && retry_after_ > Duration(0)) latest = std::max(latest, *lost_at_ + retry_after_);
+  if (!core.deadline || *core.deadline > latest)
+    fail("a sign of life or the end of a suspend does not bring the next attempt on");
+}
+
+/// Contract 5.0: the longest silence about one request in flight.
+void Model::judge_request_timeouts(const CoreView& core) {
+  const Duration timeout = settings_.request_timeout;
+  if (timeout == Duration(0) || link_paused_) return;
+  for (const auto& [seq, since] : quiet_since_) {
+    const std::string& text = asks_.at(seq).text;
+    if (now_ > since + timeout + timer_lag_) {
+      fail("silence beyond the request timeout about " + text);
+    } else if (now_ < since + timeout && (!core.deadline || *core.deadline > since + timeout)) {
+      fail("no deadline is armed for the request timeout of " + text);
+    }
+  }
+}
+
+/// The backend may be told, once, that a request has timed out; the host is told in the same turn.
+bool Model::take_timeout_notice(const std::string& method, std::string_view params) {
+  if (!knows_mcp() || method != "notifications/cancelled") return false;
+  const std::string id(raw_member(params, "requestId"));
+  if (timed_out_.erase(id) > 0) return true;
+  const auto open = open_.find(id);
+  if (open == open_.end()) return false;
+  const auto quiet = quiet_since_.find(open->second);
+  if (quiet == quiet_since_.end() || now_ < quiet->second + settings_.request_timeout) return false;
+  return told_of_timeout_.insert(id).second;
+}
+
+}  // namespace sim
