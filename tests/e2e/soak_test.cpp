@@ -28,13 +28,10 @@ struct Usage {
 void bring_up(Backend& backend, Host& host) {
   std::size_t at = host.log().size();
   backend.start();
-  host.expect(
-      "a ready link",
-      [&] {
-        while (at < host.log().size() && host.log()[at].find("ready: ") == std::string::npos) ++at;
-        return at < host.log().size();
-      },
-      5s);
+  host.expect("a ready link", [&] {
+    while (at < host.log().size() && host.log()[at].find("ready: ") == std::string::npos) ++at;
+    return at < host.log().size();
+  });
 }
 
 /// Measured while ready, like every other time.
@@ -63,14 +60,14 @@ void live(std::size_t cycle, Backend& backend, Host& host, Asked& asked) {
   switch (cycle % 5) {
     case 0:  // idle
       count();
-      host.expect_text(asked.once.back());
-      host.expect_text(asked.echoes.back());
+      host.expect_result(asked.once.back());  // may have gone out on the link before
+      host.expect_result(asked.echoes.back());
       break;
     case 1:  // connecting, validating or resuming
       host.linger(Millis(cycle / 5 % 12));
       break;
     case 2:  // calls are on their way, executed or half answered
-      host.expect_text(asked.echoes.back());
+      host.expect_result(asked.echoes.back());
       for (int i = 0; i < 10; ++i) count();
       host.pump(Millis(cycle / 5 % 3));
       break;
@@ -136,7 +133,6 @@ TEST_CASE("soak: a session outlives its backend again and again, and nothing is 
               << ", memory " << early.kib << " -> " << late.kib << " KiB");
   CHECK(late.descriptors <= early.descriptors + 1);
   if (!sanitized) CHECK(late.kib <= early.kib + 512);
-  CHECK(slowest <= allowed(5s));
 
   std::set<int> executed;
   const std::set<int> once(asked.once.begin(), asked.once.end());

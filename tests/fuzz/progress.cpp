@@ -48,7 +48,7 @@ void report(ProgressTokens& tokens, std::string_view token, std::string_view raw
             Seen& seen) {
   jsonrpc::Reader reader;
   jsonrpc::Message message;
-  if (reader.read(raw, message) != jsonrpc::Read::message) return;  // never comes that far
+  if (reader.read(raw, message) != jsonrpc::Read::message) return;   // never comes that far
   if (raw.find_first_of(" \t\r") != std::string_view::npos) return;  // nor does white space
   if (!tokens.contains(token)) return;
   const std::string replaced = tokens.reported(token, raw, now);

@@ -23,6 +23,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 PROGRAMS = ["unit", "golden", "sim"]  # the first that fails has caught the mutant
 LIBRARIES = {"shim/core": "shim/libshim_core.a", "common": "common/libcommon.a"}  # by folder of the sources
+LINK_FLAGS = "-fuse-ld=gold -Wl,--strip-debug" if shutil.which("ld.gold") else "-Wl,--strip-debug"  # for speed
 RUN_LIMIT_S = 300  # of one program; one that hangs has caught the mutant, too
 MEMORY_BYTES = 4 << 30  # likewise
 FAILED_CASE = re.compile(r"^TEST CASE: +(.+)$", re.MULTILINE)
@@ -96,15 +97,14 @@ class Build:
         # The object keeps its name, so that it takes the place of the real one in the library.
         object_file = target / (os.path.basename(mutant.file) + ".o")
         line = self.compile_lines[f"{self.source}/{mutant.file}"]
-        self.call(mutant, re.sub(r" -o \S+ -c \S+$", f" -o {object_file} -c {target}/source.cpp", line))
+        self.call(mutant, re.sub(r" -o \S+ -c \S+$", f" -g0 -o {object_file} -c {target}/source.cpp", line))
         library = LIBRARIES[os.path.dirname(mutant.file)]
         changed = target / "changed.a"
         shutil.copy(self.folder / library, changed)
         self.call(mutant, f"ar r {changed} {object_file}")
-        with concurrent.futures.ThreadPoolExecutor() as linking:
-            links = [line.replace(f" -o tests/{name}/", f" -o {target}/").replace(library, str(changed))
-                     for name, line in self.links.items()]
-            list(linking.map(lambda link: self.call(mutant, link), links))
+        for name, line in self.links.items():
+            line = line.replace(f" -o tests/{name}/", f" {LINK_FLAGS} -o {target}/")
+            self.call(mutant, line.replace(library, str(changed)))
 
     def call(self, mutant, line):
         done = run(line, shell=True, cwd=self.folder)

@@ -46,7 +46,7 @@ async function aClosedClientLeavesNoShimBehindWhileCallsArePending(context, pair
   const calls = [host.callRaw('sleep', { ms: 60000 })];
   await until(5000, () => backend.executed('sleep').length === 1, 'sleep runs');
   const settled = Promise.allSettled(calls);
-  await assertEnds(host, 3000);  // they may still be answered for --drain-timeout, 2 s
+  await assertEnds(host, 5000);  // they may still be answered for --drain-timeout, 2 s
   await within(1000, settled, 'the SDK has given the call up');
 }
 
@@ -55,7 +55,7 @@ async function aClosedClientLeavesNoShimBehindWhileCallsAreQueued(context, pair)
   await backend.kill();
   const settled = Promise.allSettled([host.callRaw('echo', { text: 'x' })]);
   await sleep(100);
-  await assertEnds(host, 3000);
+  await assertEnds(host, 5000);
   await within(1000, settled, 'the SDK has given the call up');
 }
 

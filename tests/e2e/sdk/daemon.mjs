@@ -67,7 +67,7 @@ export class Daemon {
     let over;
     this.ended.then((why) => (over = why));
     await until(
-      10000,
+      30000,
       () => {
         if (over) throw new Error(`${this.title} ended (${over}): ${this.output.slice(-500)}`);
         return listens(this.port);
