@@ -26,6 +26,7 @@ void drop_startup_pages() {
       if (segment.p_type != PT_LOAD || (segment.p_flags & PF_W) != 0) continue;
       const std::uintptr_t start = object->dlpi_addr + segment.p_vaddr;
       const std::uintptr_t first = start / page * page;
+      // NOLINTNEXTLINE(performance-no-int-to-ptr): the loader gives no pointers
       ::madvise(reinterpret_cast<void*>(first), start + segment.p_memsz - first, MADV_DONTNEED);
     }
     return 0;
