@@ -184,7 +184,7 @@ void apply_sources(const std::vector<Source>& sources, std::vector<Setting>& set
         throw UsageError(label + ": takes one value");
       for (const std::string& value : values) {
         const std::string error = setting.parse(value);
-        if (!error.empty()) throw UsageError(label + ": " + error);
+        if (!error.empty()) throw UsageError(std::string(label).append(": ").append(error));
       }
       setting.origin = source.origin;
       break;
