@@ -61,7 +61,7 @@ std::string parse_authority(std::string_view text, Url& url) {
 std::variant<Url, std::string> parse_url(std::string_view text) {
   if (!is_visible_ascii(text)) return "a URL must be plain ASCII; percent-encode everything else";
   if (text.find(' ') != std::string_view::npos) return "a URL must not hold spaces; write %20";
-  if (text.find('#') != std::string_view::npos) return "a WebSocket URL has no fragment (#…)";
+  if (text.find('#') != std::string_view::npos) return "a WebSocket URL has no fragment (#...)";
   if (text.size() > 2048) return "the URL is longer than 2048 bytes";
   Url url;
   if (consume(text, "ws+unix://")) {
