@@ -37,7 +37,8 @@ std::string parse_authority(std::string_view text, Url& url) {
     if (close == std::string_view::npos) return "the IPv6 address lacks its closing bracket";
     url.host = text.substr(1, close - 1);
     rest = text.substr(close + 1);
-    if (url.host.find_first_not_of("0123456789abcdefABCDEF:.%") != std::string::npos)
+    if (url.host.find_first_not_of("0123456789abcdefABCDEF:.%") != std::string::npos ||
+        url.host.find(':') == std::string::npos)
       return "what stands in brackets is no IPv6 address";
   } else {
     const std::size_t colon = text.find(':');

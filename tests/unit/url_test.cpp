@@ -60,7 +60,7 @@ TEST_CASE("url: authority() is what stands in a Host header") {
 
 TEST_CASE("url: what is no address of a backend is refused, with one line that repeats no secret") {
   const std::string secret = "s3cret";
-  const std::array<std::string, 31> texts{
+  const std::array<std::string, 33> texts{
       "",
       "localhost:8080",
       "http://h/",
@@ -90,6 +90,8 @@ TEST_CASE("url: what is no address of a backend is refused, with one line that r
       "ws://[::1",
       "ws://[::1]x/",
       "ws://[]/",
+      "ws://[fade]/",
+      "ws://[127.0.0.1]/",
       "ws+unix://relative.sock",
       "ws+unix://",
   };
