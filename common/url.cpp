@@ -37,7 +37,8 @@ std::string parse_authority(std::string_view text, Url& url) {
     if (close == std::string_view::npos) return "the IPv6 address lacks its closing bracket";
     url.host = text.substr(1, close - 1);
     rest = text.substr(close + 1);
-    if (url.host.find_first_not_of("0123456789abcdefABCDEF:.%") != std::string::npos)
+    if (url.host.find_first_not_of("0123456789abcdefABCDEF:.%") != std::string::npos ||
+        url.host.find(':') == std::string::npos)
       return "what stands in brackets is no IPv6 address";
   } else {
     const std::size_t colon = text.find(':');
@@ -61,7 +62,7 @@ std::string parse_authority(std::string_view text, Url& url) {
 std::variant<Url, std::string> parse_url(std::string_view text) {
   if (!is_visible_ascii(text)) return "a URL must be plain ASCII; percent-encode everything else";
   if (text.find(' ') != std::string_view::npos) return "a URL must not hold spaces; write %20";
-  if (text.find('#') != std::string_view::npos) return "a WebSocket URL has no fragment (#…)";
+  if (text.find('#') != std::string_view::npos) return "a WebSocket URL has no fragment (#...)";
   if (text.size() > 2048) return "the URL is longer than 2048 bytes";
   Url url;
   if (consume(text, "ws+unix://")) {
