@@ -407,7 +407,8 @@ void Connection::note_certificate(void* verification) {
 }
 
 void Connection::note_close_frame(const unsigned char* bytes, std::size_t length) {
-  if (loss_known_) return;
+  // Behind a close frame the socket is often reset, of which we may have heard first.
+  if (loss_known_ && loss_.cause != Cause::reset) return;
   loss_ = {.cause = Cause::closed, .detail = "the backend closed the connection"};
   if (length >= 2) {
     loss_.detail += " with code " + std::to_string((bytes[0] << 8U) | bytes[1]);
