@@ -19,7 +19,7 @@ async function aRestartOfTheEdgeIsNoMoreThanADelay(context, pair) {
   const tools = await host.listTools();
   for (const [n, signal] of ['SIGKILL', 'SIGTERM', 'SIGKILL'].entries()) {
     const sleeping = host.callRaw('sleep', { ms: LONG });
-    await until(5000, () => backend.executed('sleep').length === n + 1, 'sleep runs');
+    await until(20000, () => backend.executed('sleep').length === n + 1, 'sleep runs');
     await backend.edge.daemon.kill(signal);
     assert.equal(ownReason(await within(1000, sleeping, 'the call in flight is settled')), 'outcome-unknown');
     const queued = countsUp(host, n + 1);
@@ -39,7 +39,7 @@ async function aReloadOfTheEdgeLosesNothingThatIsInUse(context, pair) {
   const [backend, host] = await connected(context, pair);
   await host.listTools();
   const sleeping = host.call('sleep', { ms: RELOAD_MS / 2 });
-  await until(5000, () => backend.executed('sleep').length === 1, 'sleep runs');
+  await until(20000, () => backend.executed('sleep').length === 1, 'sleep runs');
   backend.edge.reload();
   await countsUp(host, 1);
   assert.equal(await sleeping, `slept ${RELOAD_MS / 2} ms`);
@@ -48,7 +48,7 @@ async function aReloadOfTheEdgeLosesNothingThatIsInUse(context, pair) {
   // The old process lets its connections live on for a while, then cuts them. A call of a tool that
   // only reads may be in flight at that moment.
   await until(
-    RELOAD_MS + 3000,
+    RELOAD_MS + 20000,
     async () => (await host.call('echo', { text: 'x' })) && losses(host) === 1,
     'the old process cuts the link',
   );
@@ -66,11 +66,11 @@ async function anotherBackendTakesOverWhileTheFirstIsInUse(context, pair) {
   if (pair.era === 'modern') await host.subscribe('demo://one');
   const finishing = host.call('sleep', { ms: RELOAD_MS / 2 });
   const interrupted = host.callRaw('sleep', { ms: LONG });
-  await until(5000, () => blue.executed('sleep').length === 2, 'both run');
+  await until(20000, () => blue.executed('sleep').length === 2, 'both run');
   blue.edge.reload([green.port]);
 
   assert.equal(await finishing, `slept ${RELOAD_MS / 2} ms`);
-  assert.equal(ownReason(await within(RELOAD_MS + 5000, interrupted, 'blue is left')), 'outcome-unknown');
+  assert.equal(ownReason(await within(RELOAD_MS + 15000, interrupted, 'blue is left')), 'outcome-unknown');
   await host.notified(LIST_CHANGED);
   assert.deepEqual((await host.listTools()).toSorted(), [...tools, 'green'].toSorted());
   assert.equal(await host.call('green', { text: 'on green' }), 'on green');

@@ -53,7 +53,7 @@ async function aCancelledCallIsCancelledAtTheServer(context, pair) {
   let progress = 0;
   const options = { signal: abort.signal, onprogress: () => ++progress };
   const rejected = willReject(host.callRaw(name, args, options));
-  await until(5000, () => progress > 0, 'it runs');
+  await until(20000, () => progress > 0, 'it runs');
   const id = (await host.notified('notifications/progress')).params.progressToken; // the SDKs' choice
   abort.abort('not needed any more');
   await within(1000, rejected, 'the call is given up');
@@ -84,7 +84,7 @@ async function aRestartOfTheServerIsNoMoreThanADelay(context, pair) {
   for (const [n, signal] of ['SIGKILL', 'SIGTERM', 'SIGKILL'].entries()) {
     let progress = 0;
     const running = host.callRaw(...pair.server.slow(1000, 10), { onprogress: () => ++progress });
-    await until(5000, () => progress > 1, 'the slow call runs');
+    await until(20000, () => progress > 1, 'the slow call runs');
     await server.kill(signal);
     await until(3000, () => losses(host) === n + 1, 'the shim has noticed');
     const queued = echoes(host, pair, `asked after ${signal}`);
