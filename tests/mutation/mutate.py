@@ -117,7 +117,7 @@ class Build:
 def run_tests(paths):
     """Runs the test programs one after the other. Who complains, or None."""
     for name in PROGRAMS:
-        limits = ["prlimit", f"--as={MEMORY_BYTES}", f"--cpu={CPU_LIMIT_S}"]
+        limits = ["prlimit", f"--as={MEMORY_BYTES}", f"--cpu={CPU_LIMIT_S}:{2 * CPU_LIMIT_S}"]
         done = run([*limits, paths[name], "--abort-after=1", "--no-colors=true"])
         if done.returncode == -signal.SIGXCPU:
             return f"{name}: hangs"
