@@ -224,6 +224,14 @@ if grep -qs 'SKIPPED:' "$work"/*.log; then
   grep -ho 'SKIPPED:.*' "$work"/*.log | sed 's/^SKIPPED: */  /' | sort -u
   echo
 fi
+# Here again, since a log is long and often only its end is kept.
+if ((failed_total > 0)); then
+  echo "Failed:"
+  awk '/^TEST CASE:/ { title = $0; sub(/^TEST CASE: */, "", title) }
+       /: (FATAL )?ERROR:/ { print "  " title "\n    " $0 }
+       /^FAILED / { print "  " $0 }' "$work"/{unit,golden,sim,fuzz,e2e,sdk,clients,backends}.log 2>/dev/null || true
+  echo
+fi
 if ((passed_total + failed_total == 0)); then
   echo "test.sh: no test ran"
 fi

@@ -12,13 +12,10 @@ namespace e2e {
 namespace {
 
 Arguments shim_arguments(const Backend& backend) {
-  return quick() + Arguments{"--cache-dir",          backend.file("cache"),
-                             "--init-grace",         "100ms",
-                             "--health-file",        backend.file("health"),
-                             "--keepalive",          "progress,log,whitespace",
-                             "--keepalive-interval", "1s",
-                             "--log-file",           backend.file("log"),
-                             backend.url()};
+  return quick() + Arguments{"--offline", "cache", "--cache-dir", backend.file("cache")} +
+         Arguments{"--init-grace", "100ms", "--health-file", backend.file("health")} +
+         Arguments{"--keepalive", "progress,log,whitespace", "--keepalive-interval", "1s"} +
+         Arguments{"--log-file", backend.file("log"), backend.url()};
 }
 
 Arguments backend_arguments(const Backend& backend) {
