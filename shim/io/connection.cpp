@@ -9,12 +9,12 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
-#include <ctime>
+#include <span>
 
 #include "common/text.hpp"
-#include "common/units.hpp"
 #include "shim/io/tcp.hpp"
 #include "shim/io/tls.hpp"
+#include "shim/io/upgrade_failure.hpp"
 
 namespace shim {
 namespace {
@@ -22,26 +22,15 @@ namespace {
 /// The ping that we send carries this and the epoch, so that an unasked-for pong proves nothing.
 std::string ping_payload(Epoch epoch) { return "mcp-ws-shim " + std::to_string(epoch); }
 
-/// Seconds of a Retry-After header (RFC 9110 § 10.2.3: a number or a date), between 0 and 60.
-std::optional<Duration> parse_retry_after(const char* text) {
-  char* end = nullptr;
-  long seconds = std::strtol(text, &end, 10);
-  if (end == text) {
-    std::tm date{};
-    if (::strptime(text, "%a, %d %b %Y %H:%M:%S GMT", &date) == nullptr) return std::nullopt;
-    seconds = static_cast<long>(::timegm(&date) - std::time(nullptr));
-  }
-  return std::chrono::seconds(std::clamp(seconds, 0L, 60L));
-}
-
 }  // namespace
 
 Connection::Connection(Epoch epoch, std::size_t message_bytes_max, Duration ack_timeout,
                        Services services)
     : epoch_(epoch),
-      message_bytes_max_(message_bytes_max),
       ack_timeout_(ack_timeout),
-      services_(std::move(services)) {}
+      services_(std::move(services)),
+      assembler_(epoch, message_bytes_max),
+      outgoing_(services_.masks) {}
 
 Connection::~Connection() {
   unwatch_tcp();
@@ -119,26 +108,118 @@ void Connection::report_tls() {
                           .days_to_expiry = facts.days_to_expiry});
 }
 
-/// While libwebsockets still has the answer to the upgrade request.
-std::string Connection::selected_subprotocol() const {
-  std::array<char, 128> header{};
-  const int length =
-      lws_hdr_copy(wsi_, header.data(), static_cast<int>(header.size()), WSI_TOKEN_PROTOCOL);
-  return length > 0 ? printable({header.data(), static_cast<std::size_t>(length)}) : std::string();
-}
-
-/// libwebsockets hangs up without a word when the kernel gives a connection up. Here too ours comes
-/// first; what had arrived before is still read.
-void Connection::watch_for_error() {
+void Connection::opened(lws* wsi) {
+  open_ = true;
+  wsi_ = wsi;
+  unwatch_tcp();
   tcp_fd_ = lws_get_socket_fd(wsi_);
   set_tcp_user_timeout(tcp_fd_, ack_timeout_);
-  services_.loop.watch(tcp_fd_, 0, [this](std::uint32_t) {
+  hold_library();
+  watch_socket();
+  if (!silent_) services_.sink(event::LinkOpened{epoch_});
+}
+
+/// libwebsockets stops at the very byte that it has parsed, and keeps what else it has read.
+void Connection::hold_library() {
+  lws_rx_flow_control(wsi_, 0);
+  reader_ = Reader::nobody;
+}
+
+/// Reading is ours as soon as libwebsockets holds nothing of it, which it almost never does: only a
+/// message that came in one packet with the answer to the upgrade is still its own. libwebsockets
+/// says so only for connections that it may read.
+void Connection::take_over() {
+  lws_rx_flow_control(wsi_, 1);
+  constexpr int any_wait = 1;
+  const bool holds_something =
+      lws_service_adjust_timeout(services_.loop.context(), any_wait, 0) != any_wait;
+  if (!holds_something || paused_) lws_rx_flow_control(wsi_, 0);
+  reader_ = holds_something ? Reader::library : Reader::self;
+  watch_socket();
+}
+
+/// Our descriptor comes before libwebsockets' own in the same poll, which matters for hang-ups:
+/// they are reported whatever one watches for, and it closes without a word of the reason and with
+/// bytes unread.
+void Connection::watch_socket() {
+  const bool reads = reader_ == Reader::self && !paused_;
+  services_.loop.watch(tcp_fd_, reads ? static_cast<std::uint32_t>(EPOLLIN) : 0,
+                       [this](std::uint32_t events) { on_socket(events); });
+}
+
+void Connection::on_socket(std::uint32_t events) {
+  const bool hung_up = (events & (EPOLLHUP | EPOLLERR)) != 0;
+  if (reader_ == Reader::self) {
+    read_some(hung_up);
+  } else if (hung_up) {
     int error = 0;
     socklen_t length = sizeof error;
     const bool known = ::getsockopt(tcp_fd_, SOL_SOCKET, SO_ERROR, &error, &length) == 0;
     unwatch_tcp();
     if (known && error != 0) note_socket_error(error);
-  });
+  }
+}
+
+/// Reads once, or to the end.
+void Connection::read_some(bool to_the_end) {
+  SSL* const tls = lws_get_ssl(wsi_);
+  do {
+    const std::span<char> room(services_.receive_buffer);
+    const ssize_t count =
+        tls != nullptr ? read_tls(tls, room) : ::recv(tcp_fd_, room.data(), room.size(), 0);
+    if (count < 0 && (errno == EAGAIN || errno == EINTR)) return;
+    if (count < 0) note_socket_error(errno);
+    if (count <= 0) {
+      hang_up();
+      return;
+    }
+    bytes_delivered_ += static_cast<std::size_t>(count);
+    take_apart({room.data(), static_cast<std::size_t>(count)});
+  } while (to_the_end && !silent_);
+}
+
+void Connection::take_apart(std::string_view bytes) {
+  while (!silent_) {
+    const FrameReader::Piece piece = frames_.next(bytes);
+    switch (piece.kind) {
+      case FrameReader::Kind::need_more: return;
+      case FrameReader::Kind::data: take_data(piece); break;
+      case FrameReader::Kind::ping: outgoing_.set_pong(piece.bytes); break;
+      case FrameReader::Kind::pong: take_pong(piece.bytes); break;
+      case FrameReader::Kind::close:
+        note_close_frame(piece.bytes);
+        say_goodbye(piece.bytes.substr(0, piece.bytes.size() < 2 ? 0 : 2));
+        break;
+      case FrameReader::Kind::violation:
+        loss_ = {
+            .cause = Cause::closed,
+            .detail = "the backend breaks the WebSocket protocol: " + std::string(piece.bytes)};
+        loss_known_ = true;
+        say_goodbye("\x03\xea");  // 1002, RFC 6455 § 7.4.1
+        break;
+    }
+  }
+}
+
+void Connection::take_data(const FrameReader::Piece& piece) {
+  if (auto message = assembler_.add(piece); message && !silent_)
+    services_.sink(*std::move(message));
+}
+
+void Connection::take_pong(std::string_view payload) {
+  if (!silent_ && payload == ping_payload(epoch_)) services_.sink(event::LinkPong{epoch_});
+}
+
+/// Ends the connection with a close frame.
+void Connection::say_goodbye(std::string_view code) {
+  send_close(code);
+  hang_up();
+}
+
+void Connection::hang_up() {
+  unwatch_tcp();
+  lws_set_timeout(wsi_, NO_PENDING_TIMEOUT, LWS_TO_KILL_ASYNC);
+  report_lost();
 }
 
 void Connection::note_socket_error(int error) {
@@ -171,12 +252,7 @@ void Connection::close(bool politely) {
   if (wsi_ == nullptr) return;
   if (politely && open_) send_some();
   if (wsi_ == nullptr) return;
-  if (politely && open_ && outgoing_.empty() && lws_partial_buffered(wsi_) == 0) {
-    constexpr std::string_view normal_closure("\x03\xe8", 2);  // 1000, RFC 6455 § 7.4.1
-    [[maybe_unused]] const bool sent =
-        send(write_frame(services_.send_buffer.data() + LWS_PRE, Opcode::close, true,
-                         normal_closure, services_.masks.next()));
-  } else {
+  if (!politely || !outgoing_.is_empty() || !send_close("\x03\xe8")) {  // 1000, RFC 6455 § 7.4.1
     // Without this libwebsockets would try for seconds to send what it still holds.
     ::shutdown(lws_get_socket_fd(wsi_), SHUT_RDWR);
   }
@@ -185,19 +261,21 @@ void Connection::close(bool politely) {
 
 void Connection::ping() {
   static_cast<void>(check());
-  ping_wanted_ = true;
+  outgoing_.set_ping(ping_payload(epoch_));
   flush();
 }
 
-void Connection::write(std::string text) { outgoing_.push_back(std::move(text)); }
+void Connection::write(std::string text) { outgoing_.add_message(std::move(text)); }
 
 void Connection::pause(bool paused) {
-  if (wsi_ != nullptr && open_) lws_rx_flow_control(wsi_, paused ? 0 : 1);
+  paused_ = paused;
+  if (wsi_ == nullptr || !open_ || silent_) return;
+  if (reader_ == Reader::library) lws_rx_flow_control(wsi_, paused ? 0 : 1);
+  watch_socket();
 }
 
 void Connection::flush() {
-  // Once we have asked libwebsockets for our turn we wait for it: it serves its own pongs first,
-  // and they would starve if we wrote whenever the socket has room.
+  if (reader_ == Reader::nobody && open_ && wsi_ != nullptr && !silent_) take_over();
   if (!waiting_for_turn_) send_some();
 }
 
@@ -206,87 +284,56 @@ void Connection::send_some() {
   if (wsi_ == nullptr || !open_) return;
   // A peer that reads as fast as we write must not keep the loop from everything else.
   constexpr int pieces_max = 16;
-  for (int pieces = 0; pieces < pieces_max && (ping_wanted_ || !outgoing_.empty()) &&
-                       lws_partial_buffered(wsi_) == 0;
-       ++pieces) {
-    const Filled filled = fill_send_buffer();
-    if (!send(filled.bytes)) return;
+  for (int pieces = 0;
+       pieces < pieces_max && !outgoing_.is_empty() && lws_partial_buffered(wsi_) == 0; ++pieces) {
+    const FrameQueue::Filled filled =
+        outgoing_.fill(std::span(services_.send_buffer).subspan(LWS_PRE));
+    if (!send(filled.bytes)) {
+      could_not_send(errno);
+      return;
+    }
     if (filled.payload > 0 && !silent_) services_.sink(event::LinkWritten{epoch_, filled.payload});
   }
-  if (ping_wanted_ || !outgoing_.empty() || lws_partial_buffered(wsi_) != 0) {
+  if (!outgoing_.is_empty() || lws_partial_buffered(wsi_) != 0) {
     waiting_for_turn_ = true;
     lws_callback_on_writable(wsi_);
   }
 }
 
-/// Frames as much as fits, small messages together, large ones in pieces: each piece is a frame of
-/// its own, so that pings, and libwebsockets' pongs, may stand between them (RFC 6455 § 5.4).
-Connection::Filled Connection::fill_send_buffer() {
-  unsigned char* const start = services_.send_buffer.data() + LWS_PRE;
-  Filled filled;
-  if (ping_wanted_) {
-    filled.bytes =
-        write_frame(start, Opcode::ping, true, ping_payload(epoch_), services_.masks.next());
-    ping_wanted_ = false;
-  }
-  while (!outgoing_.empty()) {
-    const std::string_view rest = std::string_view(outgoing_.front()).substr(offset_);
-    const std::size_t room = Loop::send_bytes_max - filled.bytes;
-    if (filled.bytes > 0 && rest.size() + frame_header_bytes_max > room) break;
-    const std::string_view piece = rest.substr(0, room - frame_header_bytes_max);
-    const bool final = piece.size() == rest.size();
-    filled.bytes +=
-        write_frame(start + filled.bytes, offset_ == 0 ? Opcode::text : Opcode::continuation, final,
-                    piece, services_.masks.next());
-    filled.payload += piece.size();
-    if (!final) {
-      offset_ += piece.size();
-      break;
-    }
-    outgoing_.pop_front();
-    offset_ = 0;
-  }
-  return filled;
-}
-
+/// Whether libwebsockets took it; it keeps what the socket does not take.
 bool Connection::send(std::size_t bytes) {
-  if (lws_write(wsi_, services_.send_buffer.data() + LWS_PRE, bytes, LWS_WRITE_RAW) >= 0)
-    return true;
-  // libwebsockets notices a dead socket by itself only when it has something to do with it.
-  lws_set_timeout(wsi_, NO_PENDING_TIMEOUT, LWS_TO_KILL_ASYNC);
-  note_socket_error(errno);
-  report_lost();
-  return false;
+  return lws_write(wsi_, services_.send_buffer.data() + LWS_PRE, bytes, LWS_WRITE_RAW) >= 0;
 }
 
-void Connection::receive(const char* bytes, std::size_t length) {
-  bytes_delivered_ += length;
-  if (lws_is_first_fragment(wsi_) != 0) {
-    message_.clear();
-    skipping_ = false;
-    binary_ = lws_frame_is_binary(wsi_) != 0;
-  }
+/// Sends a close frame if it can be sent now, and says whether it was.
+bool Connection::send_close(std::string_view code) {
+  if (!open_ || library_closes_ || lws_partial_buffered(wsi_) != 0 || outgoing_.is_mid_message())
+    return false;
+  return send(write_frame(services_.send_buffer.data() + LWS_PRE, Opcode::close, true, code,
+                          services_.masks.next()));
+}
+
+/// What the other side sent before it went away may still be here.
+void Connection::could_not_send(int error) {
+  if (silent_) return;
+  if (reader_ == Reader::self) read_some(true);
+  if (silent_) return;
+  note_socket_error(error);
+  hang_up();
+}
+
+/// What libwebsockets has read itself: it goes on to the end of a message, then it is our turn.
+void Connection::receive_from_library(std::string_view bytes) {
+  bytes_delivered_ += bytes.size();
   const std::size_t to_come = lws_remaining_packet_payload(wsi_);
-  if (!binary_ && !skipping_) {
-    if (message_.size() + length > message_bytes_max_) {
-      skipping_ = true;
-      scanner_ = IdScanner();
-      scanner_.feed(message_);
-      std::string().swap(message_);
-    } else {
-      if (message_.empty()) message_.reserve(std::min(length + to_come, message_bytes_max_));
-      message_.append(bytes, length);
-    }
-  }
-  if (skipping_) scanner_.feed({bytes, length});
-  if (lws_is_final_fragment(wsi_) == 0 || to_come > 0 || silent_) return;
-  if (binary_) {
-    services_.sink(event::LinkBinary{epoch_});
-  } else if (skipping_) {
-    services_.sink(event::LinkMessageTooLong{epoch_, scanner_});
-  } else {
-    services_.sink(event::LinkMessage{epoch_, std::exchange(message_, {})});
-  }
+  const FrameReader::Piece piece{.kind = FrameReader::Kind::data,
+                                 .bytes = bytes,
+                                 .binary = lws_frame_is_binary(wsi_) != 0,
+                                 .first = lws_is_first_fragment(wsi_) != 0,
+                                 .last = lws_is_final_fragment(wsi_) != 0 && to_come == 0,
+                                 .to_come = to_come};
+  take_data(piece);
+  if (piece.last) hold_library();
 }
 
 int Connection::on_connection(lws* wsi, int reason, void* in, std::size_t length) {
@@ -301,31 +348,35 @@ int Connection::on_connection(lws* wsi, int reason, void* in, std::size_t length
       return add_headers(in, length);
     case LWS_CALLBACK_CLIENT_FILTER_PRE_ESTABLISH:
       if (services_.on_milestone && !silent_)
-        services_.on_milestone({.kind = Milestone::Kind::upgraded, .text = selected_subprotocol()});
+        services_.on_milestone(
+            {.kind = Milestone::Kind::upgraded, .text = selected_subprotocol(wsi_)});
       return 0;
-    case LWS_CALLBACK_CLIENT_ESTABLISHED:
-      open_ = true;
-      wsi_ = wsi;
-      unwatch_tcp();
-      watch_for_error();
-      if (!silent_) services_.sink(event::LinkOpened{epoch_});
+    case LWS_CALLBACK_CLIENT_ESTABLISHED: opened(wsi); return 0;
+    case LWS_CALLBACK_CLIENT_RECEIVE:
+      receive_from_library({static_cast<const char*>(in), length});
       return 0;
-    case LWS_CALLBACK_CLIENT_RECEIVE: receive(static_cast<const char*>(in), length); return 0;
     case LWS_CALLBACK_CLIENT_RECEIVE_PONG:
       bytes_delivered_ += length;
-      if (!silent_ &&
-          std::string_view(static_cast<const char*>(in), length) == ping_payload(epoch_))
-        services_.sink(event::LinkPong{epoch_});
+      take_pong({static_cast<const char*>(in), length});
+      return 0;
+    case LWS_CALLBACK_CLIENT_CLOSED:
+      library_closes_ = true;
+      if (reader_ == Reader::self && !silent_) read_some(true);
       return 0;
     case LWS_CALLBACK_CLIENT_WRITEABLE: send_some(); return 0;
     case LWS_CALLBACK_WS_PEER_INITIATED_CLOSE:
-      note_close_frame(static_cast<const unsigned char*>(in), length);
+      note_close_frame({static_cast<const char*>(in), length});
       report_lost();
       return 0;
     case LWS_CALLBACK_CLIENT_CONNECTION_ERROR:
       wsi_ = wsi;
-      note_upgrade_failure(in == nullptr ? std::string_view()
-                                         : std::string_view(static_cast<const char*>(in), length));
+      if (!std::exchange(loss_known_, true)) {
+        const auto said =
+            std::string_view(static_cast<const char*>(in), in == nullptr ? 0 : length);
+        loss_ = explain_upgrade_failure(
+            wsi_, said,
+            {.tls = tls_, .tcp_connected = tcp_connected_, .request_sent = request_sent_});
+      }
       return 0;
     case LWS_CALLBACK_OPENSSL_PERFORM_SERVER_CERT_VERIFICATION:
       if (length == 0) note_certificate(in);
@@ -357,44 +408,6 @@ int Connection::add_headers(void* in, std::size_t length) {
   return 0;
 }
 
-/// Makes a cause of what libwebsockets says and of how far we had got.
-void Connection::note_upgrade_failure(std::string_view said) {
-  if (loss_known_) return;
-  loss_known_ = true;
-  const std::string text = printable(said.substr(0, said.find('\0')));
-  if (!request_sent_) {
-    if (!tcp_connected_) {
-      loss_ = {.cause = Cause::unreachable, .detail = text};
-    } else {
-      loss_ = {.cause = tls_ ? Cause::tls : Cause::reset,
-               .detail = tls_ ? "the TLS handshake failed; does this port speak TLS?" : text};
-    }
-    return;
-  }
-  const int status = static_cast<int>(lws_http_client_http_response(wsi_));
-  if (status >= 100 && status < 1000 && status != 101) {
-    loss_ = {.cause = Cause::http_status,
-             .detail = "the upgrade was answered with HTTP status " + std::to_string(status),
-             .status = status};
-    std::array<char, 64> header{};
-    if ((status == 429 || status == 503) &&
-        lws_hdr_copy(wsi_, header.data(), static_cast<int>(header.size()),
-                     WSI_TOKEN_HTTP_RETRY_AFTER) > 0) {
-      loss_.retry_after = parse_retry_after(header.data());
-    }
-  } else if (text.find("PROTOCOL") != std::string::npos) {
-    const std::string selected = selected_subprotocol();
-    loss_ = {.cause = Cause::subprotocol,
-             .detail = "the backend selected a subprotocol that was not offered (--subprotocol)" +
-                       (selected.empty() ? "" : ": " + selected)};
-  } else if (text == "Peer hung up" || text == "read failed" || text.starts_with("closed before") ||
-             text.starts_with("Closed before")) {
-    loss_ = {.cause = Cause::reset, .detail = "closed before the upgrade was answered"};
-  } else {
-    loss_ = {.cause = Cause::not_websocket, .detail = "no WebSocket handshake: " + text};
-  }
-}
-
 void Connection::note_certificate(void* verification) {
   auto* const context = static_cast<X509_STORE_CTX*>(verification);
   const int error = X509_STORE_CTX_get_error(context);
@@ -406,13 +419,14 @@ void Connection::note_certificate(void* verification) {
   loss_known_ = true;
 }
 
-void Connection::note_close_frame(const unsigned char* bytes, std::size_t length) {
+void Connection::note_close_frame(std::string_view payload) {
   // Behind a close frame the socket is often reset, of which we may have heard first.
   if (loss_known_ && loss_.cause != Cause::reset) return;
   loss_ = {.cause = Cause::closed, .detail = "the backend closed the connection"};
-  if (length >= 2) {
-    loss_.detail += " with code " + std::to_string((bytes[0] << 8U) | bytes[1]);
-    const std::string_view why(reinterpret_cast<const char*>(bytes) + 2, length - 2);
+  if (payload.size() >= 2) {
+    const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(payload[i]); };
+    loss_.detail += " with code " + std::to_string(byte(0) << 8U | byte(1));
+    const std::string_view why = payload.substr(2);
     if (!why.empty()) loss_.detail += " (" + printable(why) + ")";
   }
   loss_known_ = true;

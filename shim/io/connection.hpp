@@ -2,25 +2,27 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <functional>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
-#include "common/id_scanner.hpp"
 #include "common/time.hpp"
 #include "common/url.hpp"
 #include "shim/core/event.hpp"
+#include "shim/io/frame_queue.hpp"
+#include "shim/io/frame_reader.hpp"
 #include "shim/io/loop.hpp"
+#include "shim/io/message_assembler.hpp"
 #include "shim/io/milestone.hpp"
 #include "shim/io/ws_frame.hpp"
 
 namespace shim {
 
 /// One WebSocket connection to one address, from connect() to its last callback. Translates between
-/// libwebsockets and link events; its epoch is fixed at birth.
+/// libwebsockets and link events; its epoch is fixed at birth. libwebsockets connects, does the
+/// handshakes and sends bytes; frames are made and read here, because it handles them byte by byte.
 class Connection final : public ConnectionHandler {
  public:
   struct Target {
@@ -32,7 +34,8 @@ class Connection final : public ConnectionHandler {
   struct Services {
     Loop& loop;
     MaskSource& masks;
-    std::vector<unsigned char>& send_buffer;  ///< of Loop::send_bytes_max and frame headers
+    std::vector<unsigned char>& send_buffer;  ///< LWS_PRE, Loop::send_bytes_max
+    std::vector<char>& receive_buffer;        ///< at least a TLS record, 16 KiB
     EventSink sink;
     /// The connection is lost or was never made. `before_tcp`: another address may do better.
     /// Called once, perhaps from inside start(); not after close().
@@ -69,35 +72,42 @@ class Connection final : public ConnectionHandler {
   int on_connection(lws* wsi, int reason, void* in, std::size_t length) override;
 
  private:
-  struct Filled {
-    std::size_t bytes = 0;    ///< in the send buffer
-    std::size_t payload = 0;  ///< of them, bytes of messages
-  };
+  /// Who takes bytes from the socket once the connection is open.
+  enum class Reader : std::uint8_t { library, nobody, self };
+
+  void opened(lws* wsi);
+  void hold_library();
+  void take_over();
+  void watch_socket();
+  void on_socket(std::uint32_t events);
+  void read_some(bool to_the_end);
+  void take_apart(std::string_view bytes);
+  void take_data(const FrameReader::Piece& piece);
+  void take_pong(std::string_view payload);
+  void receive_from_library(std::string_view bytes);
   void send_some();
-  [[nodiscard]] Filled fill_send_buffer();
   [[nodiscard]] bool send(std::size_t bytes);
-  void receive(const char* bytes, std::size_t length);
+  bool send_close(std::string_view code);
+  void could_not_send(int error);
+  void say_goodbye(std::string_view code);
+  void hang_up();
   void note_tcp_result();
   void note_tcp_connected();
   void report_tls();
-  [[nodiscard]] std::string selected_subprotocol() const;
-  void watch_for_error();
   void unwatch_tcp();
   void note_socket_error(int error);
   [[nodiscard]] std::uint64_t bytes_received() const;
   [[nodiscard]] int add_headers(void* in, std::size_t length);
-  void note_upgrade_failure(std::string_view said);
   void note_certificate(void* verification);
-  void note_close_frame(const unsigned char* bytes, std::size_t length);
+  void note_close_frame(std::string_view payload);
   void report_lost();
 
   Epoch epoch_;
-  std::size_t message_bytes_max_;
   Duration ack_timeout_;
   Services services_;
   lws* wsi_ = nullptr;
   const std::vector<std::pair<std::string, std::string>>* headers_ = nullptr;
-  int tcp_fd_ = -1;  ///< watched until TCP has connected or failed, and for errors once open
+  int tcp_fd_ = -1;  ///< watched until TCP has connected or failed, and once open
 
   bool starting_ = false;
   bool tls_ = false;
@@ -111,14 +121,13 @@ class Connection final : public ConnectionHandler {
   std::uint64_t bytes_delivered_ = 0;  ///< of messages and pongs
   std::uint64_t bytes_at_check_ = 0;
 
-  std::string message_;    ///< the incoming message so far
-  bool skipping_ = false;  ///< it has grown too long
-  bool binary_ = false;
-  IdScanner scanner_;
+  Reader reader_ = Reader::library;
+  bool library_closes_ = false;
+  bool paused_ = false;
+  FrameReader frames_;
+  MessageAssembler assembler_;
 
-  std::deque<std::string> outgoing_;
-  std::size_t offset_ = 0;  ///< bytes of the first outgoing message already framed
-  bool ping_wanted_ = false;
+  FrameQueue outgoing_;
   bool waiting_for_turn_ = false;  ///< libwebsockets was asked to say when we may write
 };
 

@@ -1,5 +1,6 @@
 #include "shim/io/link.hpp"
 
+#include <libwebsockets.h>
 #include <sys/epoll.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
@@ -13,8 +14,7 @@
 namespace shim {
 namespace {
 
-// Room that libwebsockets wants before what it sends (LWS_PRE), generously.
-constexpr std::size_t send_prefix_bytes = 64;
+constexpr std::size_t receive_bytes = std::size_t{64} << 10U;
 
 /// Shortest time an address gets before the next one is tried.
 constexpr Duration address_time_min = std::chrono::milliseconds(250);
@@ -26,7 +26,8 @@ Link::Link(Loop& loop, Options options, EventSink sink)
       options_(std::move(options)),
       sink_(std::move(sink)),
       resolver_(loop),
-      send_buffer_(send_prefix_bytes + Loop::send_bytes_max),
+      send_buffer_(LWS_PRE + Loop::send_bytes_max),
+      receive_buffer_(receive_bytes),
       address_timer_(::timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC)) {
   loop_.watch(address_timer_.get(), EPOLLIN, [this](std::uint32_t) {
     std::uint64_t expirations = 0;
@@ -105,6 +106,7 @@ void Link::try_next_address() {
           .loop = loop_,
           .masks = masks_,
           .send_buffer = send_buffer_,
+          .receive_buffer = receive_buffer_,
           .sink =
               [this](Event event) {
                 // Whoever got as far as to open needs no competitor.

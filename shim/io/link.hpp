@@ -71,6 +71,7 @@ class Link {
   Resolver resolver_;
   MaskSource masks_;
   std::vector<unsigned char> send_buffer_;
+  std::vector<char> receive_buffer_;
   Descriptor address_timer_;
 
   // The present link; epoch 0 is none.

@@ -17,7 +17,9 @@ namespace {
 
 // A wsi that is closing may linger for seconds; attempts are at least one second apart.
 constexpr unsigned descriptors_max = 64;
-constexpr unsigned receive_bytes = 64 << 10;
+
+// For the handshakes, and the few bytes that libwebsockets reads of an open connection.
+constexpr unsigned receive_bytes = 16 << 10;
 
 /// The one callback of the one protocol; libwebsockets gives us no place for a closure. Only
 /// reasons that are known to be about a connection of ours get to its handler: with many others
@@ -32,6 +34,7 @@ int on_lws(lws* connection, lws_callback_reasons reason, void* user, void* in, s
       break;
     case LWS_CALLBACK_CLIENT_APPEND_HANDSHAKE_HEADER:
     case LWS_CALLBACK_CLIENT_CONNECTION_ERROR:
+    case LWS_CALLBACK_CLIENT_CLOSED:
     case LWS_CALLBACK_CLIENT_ESTABLISHED:
     case LWS_CALLBACK_CLIENT_FILTER_PRE_ESTABLISH:
     case LWS_CALLBACK_CLIENT_RECEIVE:

@@ -1,6 +1,7 @@
 #include "shim/io/tls.hpp"
 
 #include <arpa/inet.h>
+#include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
@@ -8,6 +9,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <cerrno>
 #include <cstdio>
 #include <cstdlib>
 #include <ctime>
@@ -135,6 +137,24 @@ std::string check_client_cert(const std::string& cert, const std::string& key) {
     return "--client-key: " + printable(key) +
            " is no PEM key without a pass phrase that fits the certificate";
   return {};
+}
+
+ssize_t read_tls(SSL* connection, std::span<char> room) {
+  ERR_clear_error();
+  errno = 0;
+  const int count = SSL_read(connection, room.data(), static_cast<int>(room.size()));
+  if (count > 0) return count;
+  switch (SSL_get_error(connection, count)) {
+    case SSL_ERROR_WANT_READ:
+    case SSL_ERROR_WANT_WRITE: errno = EAGAIN; return -1;
+    case SSL_ERROR_ZERO_RETURN: return 0;
+    case SSL_ERROR_SYSCALL: return errno == 0 ? 0 : -1;
+    default:
+      // Many servers end without TLS's own goodbye.
+      if (ERR_GET_REASON(ERR_peek_error()) == SSL_R_UNEXPECTED_EOF_WHILE_READING) return 0;
+      errno = EPROTO;
+      return -1;
+  }
 }
 
 }  // namespace shim

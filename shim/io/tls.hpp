@@ -1,5 +1,8 @@
 #pragma once
 
+#include <sys/types.h>
+
+#include <span>
 #include <string>
 
 typedef struct ssl_st SSL;    // NOLINT(modernize-use-using): as OpenSSL declares them
@@ -30,5 +33,10 @@ struct TlsFacts {
   long days_to_expiry = 0;
 };
 [[nodiscard]] TlsFacts describe_tls(const SSL* connection);
+
+/// As read(2) on a non-blocking descriptor: the number of bytes, 0 at the end, -1 with errno set.
+/// Returns no more than one TLS record, and the whole of it if `room` is 16 KiB or more, so that
+/// OpenSSL holds nothing back of which the descriptor would not tell.
+[[nodiscard]] ssize_t read_tls(SSL* connection, std::span<char> room);
 
 }  // namespace shim

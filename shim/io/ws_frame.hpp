@@ -9,7 +9,14 @@ namespace shim {
 
 /// Frames of a WebSocket client (RFC 6455 § 5), built here because libwebsockets masks one byte at
 /// a time, which costs more than everything else that is done to a large message.
-enum class Opcode : std::uint8_t { continuation = 0x0, text = 0x1, close = 0x8, ping = 0x9 };
+enum class Opcode : std::uint8_t {
+  continuation = 0x0,
+  text = 0x1,
+  binary = 0x2,
+  close = 0x8,
+  ping = 0x9,
+  pong = 0xa,
+};
 
 /// Longest header of a client's frame: two bytes, eight of length, four of mask.
 inline constexpr std::size_t frame_header_bytes_max = 14;

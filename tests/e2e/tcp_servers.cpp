@@ -109,7 +109,7 @@ void RawConnection::receive_more(const Deadline& deadline) {
   received_.append(buffer.data(), static_cast<std::size_t>(count));
 }
 
-std::string RawConnection::upgrade() {
+std::string RawConnection::upgrade(std::string_view early) {
   const Deadline deadline(patience);
   std::size_t end = 0;
   while ((end = received_.find("\r\n\r\n")) == std::string::npos) receive_more(deadline);
@@ -118,7 +118,7 @@ std::string RawConnection::upgrade() {
   send_bytes(
       "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
       "Sec-WebSocket-Accept: " +
-      accept_key(header(request, "Sec-WebSocket-Key")) + "\r\n\r\n");
+      accept_key(header(request, "Sec-WebSocket-Key")) + "\r\n\r\n" + std::string(early));
   return request;
 }
 
@@ -171,7 +171,7 @@ std::string RawConnection::receive_text(Millis limit) {
   }
 }
 
-void RawConnection::send_frame(Opcode opcode, std::string_view payload, bool final) {
+std::string frame_bytes(Opcode opcode, std::string_view payload, bool final) {
   std::string frame(1, static_cast<char>((final ? 0x80U : 0U) | static_cast<unsigned>(opcode)));
   std::size_t length_bytes = 0;
   if (payload.size() < 126) {
@@ -184,7 +184,18 @@ void RawConnection::send_frame(Opcode opcode, std::string_view payload, bool fin
   while (length_bytes > 0) {
     frame += static_cast<char>(static_cast<std::uint64_t>(payload.size()) >> (8 * --length_bytes));
   }
-  send_bytes(frame.append(payload));
+  return frame.append(payload);
+}
+
+void RawConnection::send_frame(Opcode opcode, std::string_view payload, bool final) {
+  send_bytes(frame_bytes(opcode, payload, final));
+}
+
+void RawConnection::reset() {
+  constexpr linger at_once{.l_onoff = 1, .l_linger = 0};
+  if (::setsockopt(socket_.get(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once) != 0)
+    refused("setsockopt");
+  socket_.close();
 }
 
 void RawConnection::send_bytes(std::string_view bytes) {

@@ -44,13 +44,16 @@ struct Frame {
   std::string payload;
 };
 
+/// A frame as a server sends it.
+[[nodiscard]] std::string frame_bytes(Opcode opcode, std::string_view payload, bool final = true);
+
 /// The server's end of one connection.
 class RawConnection {
  public:
   explicit RawConnection(File socket);
 
-  /// Reads the upgrade request, answers it, and returns it.
-  std::string upgrade();
+  /// Reads the upgrade request, answers it, and returns it. `early` goes out with the answer.
+  std::string upgrade(std::string_view early = {});
   /// upgrade() and the answer to the first ping: the shim is ready, or resumes a session.
   void become_ready();
 
@@ -60,6 +63,8 @@ class RawConnection {
   void send_frame(Opcode opcode, std::string_view payload, bool final = true);
   void send_text(std::string_view text) { send_frame(Opcode::text, text); }
   void send_bytes(std::string_view bytes);
+  /// Ends the connection with a reset; what was sent before still arrives.
+  void reset();
 
  private:
   void receive_more(const Deadline& deadline);
