@@ -8,6 +8,7 @@
 #include <thread>
 #include <vector>
 
+#include "backend.hpp"
 #include "host.hpp"
 #include "tcp_servers.hpp"
 
@@ -51,10 +52,11 @@ void check_pong(RawConnection& connection, const std::string& payload) {
 }
 
 /// Frames that came with the answer to the upgrade, the last one perhaps cut off; `rest` is sent
-/// later. All of it is read as if it had come apart.
-void check_early_bytes(const std::string& early, const std::string& rest, bool has_ping) {
+/// later. All of it is read as if it had come apart: so many messages, and a ping.
+void check_early_bytes(const std::string& early, const std::string& rest, std::size_t messages,
+                       bool has_ping) {
   RawServer server;
-  Host host(quick() + server.url());
+  Host host(quick() + Arguments{"--log-level", "trace", server.url()});
   RawConnection connection = server.accept();
   connection.upgrade(early);
   bool ponged = !has_ping;
@@ -62,10 +64,11 @@ void check_early_bytes(const std::string& early, const std::string& rest, bool h
     const Frame frame = connection.receive_frame();
     if (frame.opcode == Opcode::pong) ponged = frame.payload == "early";
     if (frame.opcode != Opcode::ping) continue;
+    connection.send_bytes(rest);
     connection.send_frame(Opcode::pong, frame.payload);
     ready = true;
-    connection.send_bytes(rest);
   }
+  host.expect("all messages", [&] { return host.count_log("backend: early") == messages; });
   shake_hands(host, connection);
   check_answer(host, connection, R"({"tools":[]})",
                [&](const std::string& answer) { connection.send_text(answer); });
@@ -74,21 +77,20 @@ void check_early_bytes(const std::string& early, const std::string& rest, bool h
 }  // namespace
 
 TEST_CASE("wire: frames that come in one packet with the answer to the upgrade are read") {
-  const std::string note = R"({"jsonrpc":"2.0","method":"notifications/tools/list_changed"})";
-  const std::string message = frame_bytes(Opcode::text, note);
+  const std::string message = frame_bytes(Opcode::text, R"({"jsonrpc":"2.0","method":"early"})");
   const std::string ping = frame_bytes(Opcode::ping, "early");
   const std::string big =
-      frame_bytes(Opcode::text, R"({"jsonrpc":"2.0","method":"x","params":{"x":")" +
+      frame_bytes(Opcode::text, R"({"jsonrpc":"2.0","method":"early","params":{"x":")" +
                                     filler(100'000, 'x') + "\"}}");
-  check_early_bytes(message, "", false);
-  check_early_bytes(ping, "", true);
-  check_early_bytes(ping + message + ping, "", true);
-  check_early_bytes(big, "", false);
+  check_early_bytes(message, "", 1, false);
+  check_early_bytes(ping, "", 0, true);
+  check_early_bytes(message + ping + message, "", 2, true);
+  check_early_bytes(big, "", 1, false);
   for (const std::size_t cut : {std::size_t{1}, std::size_t{2}, std::size_t{20}}) {
-    check_early_bytes(ping + message.substr(0, cut), message.substr(cut), true);
-    check_early_bytes(message + message.substr(0, cut), message.substr(cut) + ping, false);
+    check_early_bytes(ping + message.substr(0, cut), message.substr(cut), 1, true);
+    check_early_bytes(message + message.substr(0, cut), message.substr(cut) + message, 3, false);
   }
-  check_early_bytes(big.substr(0, 50'000), big.substr(50'000) + message, false);
+  check_early_bytes(big.substr(0, 50'000), big.substr(50'000) + message, 2, false);
 }
 
 TEST_CASE("wire: messages arrive whole however they are cut") {
