@@ -39,8 +39,18 @@ std::uint64_t random_seed() {
   return seed;
 }
 
-/// By then all that belongs to starting is done.
+/// By then all that belongs to starting, or to some large messages, is done.
 constexpr Duration settling_time = std::chrono::seconds(1);
+
+/// After so many bytes of messages it is worth while to look for memory to give back.
+constexpr std::size_t unsettling_bytes = std::size_t{1} << 20U;
+
+std::size_t message_bytes(const Event& event) {
+  if (const auto* const line = std::get_if<event::HostLine>(&event)) return line->text.size();
+  if (const auto* const message = std::get_if<event::LinkMessage>(&event))
+    return message->text.size();
+  return 0;
+}
 
 std::optional<TimePoint> earlier(std::optional<TimePoint> one, std::optional<TimePoint> other) {
   if (!one || !other) return one ? one : other;
@@ -65,6 +75,7 @@ class Bridge {
 
  private:
   void turn();
+  void settle();
   void perform(Actions& actions);
   void start_afresh(const CheckFailed& failure);
 
@@ -104,6 +115,8 @@ class Bridge {
   HostInput input_;
   TimePoint now_ = monotonic_now();
   std::optional<TimePoint> settle_at_ = now_ + settling_time;
+  std::size_t bytes_since_settled_ = 0;
+  bool started_ = false;  ///< and what only that needed was let go of
   std::unique_ptr<Session> session_;
   std::optional<HealthFile> health_file_;
   StatusFile status_{version};
@@ -142,11 +155,15 @@ void Bridge::run() {
     loop_.wake_at(earlier(earlier(session_->next_deadline(), settle_at_), status_.due()));
     loop_.turn();
     turn();
-    if (settle_at_ && now_ >= *settle_at_) {
-      settle_at_.reset();
-      drop_startup_pages();
-    }
+    if (settle_at_ && now_ >= *settle_at_) settle();
   }
+}
+
+void Bridge::settle() {
+  settle_at_.reset();
+  bytes_since_settled_ = 0;
+  return_memory();
+  if (!std::exchange(started_, true)) drop_startup_pages();
 }
 
 /// One turn: the clock is read once; what carrying out an order brings forth is part of the turn.
@@ -159,6 +176,7 @@ void Bridge::turn() {
       while (!inbox_.empty()) {
         Event event = std::move(inbox_.front());
         inbox_.pop_front();
+        bytes_since_settled_ += message_bytes(event);
         session_->on_event(now_, event, actions);
       }
       session_->on_deadline(now_, actions);
@@ -168,6 +186,7 @@ void Bridge::turn() {
     }
     perform(actions);
   } while (!inbox_.empty() && !finished_);
+  if (!settle_at_ && bytes_since_settled_ >= unsettling_bytes) settle_at_ = now_ + settling_time;
   if (!finished_) status_.update(now_, *session_);
 }
 
@@ -197,7 +216,7 @@ void Bridge::start_afresh(const CheckFailed& failure) {
 }  // namespace
 
 int run_bridge(const Options& options) {
-  return_memory_early();
+  keep_freed_memory();
   throw_on_failed_check();
   Bridge bridge(options);
   harden(options.has_token() || !options.headers.empty());

@@ -9,11 +9,17 @@
 
 namespace shim {
 
-void return_memory_early() {
+void keep_freed_memory() {
 #ifdef __GLIBC__
-  ::mallopt(M_MMAP_THRESHOLD, 1 << 20);
-  ::mallopt(M_TRIM_THRESHOLD, 1 << 20);
+  ::mallopt(M_MMAP_THRESHOLD, 32 << 20);  // as much as it takes
+  ::mallopt(M_TRIM_THRESHOLD, 256 << 20);
   ::mallopt(M_ARENA_MAX, 1);
+#endif
+}
+
+void return_memory() {
+#ifdef __GLIBC__
+  ::malloc_trim(0);
 #endif
 }
 

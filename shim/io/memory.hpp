@@ -2,10 +2,14 @@
 
 namespace shim {
 
-/// Makes the C library give large blocks back to the system as soon as they are freed, instead of
-/// keeping up to 64 MiB of them after a few large messages, and use one arena for all threads: the
-/// only other thread does name lookups. Called once, before anything large is allocated.
-void return_memory_early();
+/// Makes the C library keep what is freed for the next message: a fresh page costs a fault, and
+/// those were half of what a message of 1 MB cost. One arena serves all threads: the only other one
+/// does name lookups. Called once, before anything large is allocated; return_memory() belongs to
+/// it.
+void keep_freed_memory();
+
+/// Gives what is kept back to the system. Takes some 10 us, more if there is much.
+void return_memory();
 
 /// Lets go of the pages of programs and libraries that only starting up has touched: options,
 /// symbols, OpenSSL's tables. What is needed again comes back from the page cache. Takes some 100

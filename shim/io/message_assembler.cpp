@@ -18,9 +18,9 @@ std::optional<Event> MessageAssembler::add(const FrameReader::Piece& piece) {
     skip(piece.bytes);
   } else {
     const std::uint64_t room = message_bytes_max_ - piece.bytes.size();
-    if (message_.empty())
+    if (message_.empty())  // one more, for the newline that it gets on its way to the host
       message_.reserve(piece.bytes.size() +
-                       static_cast<std::size_t>(std::min(piece.to_come, room)));
+                       static_cast<std::size_t>(std::min(piece.to_come, room)) + 1);
     message_.append(piece.bytes);
   }
   if (!piece.last) return std::nullopt;
