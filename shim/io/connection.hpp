@@ -65,6 +65,11 @@ class Connection final : public ConnectionHandler {
   /// Sends what the socket takes.
   void flush();
 
+  /// Whether libwebsockets has to be served for it: while it connects, holds bytes or closes.
+  [[nodiscard]] bool needs_library() const {
+    return wsi_ != nullptr && (silent_ || reader_ != Reader::self || waiting_for_turn_);
+  }
+
   [[nodiscard]] bool is_open() const { return open_; }
   /// Whether libwebsockets has forgotten it, so that it can be deleted.
   [[nodiscard]] bool is_finished() const { return wsi_ == nullptr && !starting_; }

@@ -29,6 +29,10 @@ Link::Link(Loop& loop, Options options, EventSink sink)
       send_buffer_(LWS_PRE + Loop::send_bytes_max),
       receive_buffer_(receive_bytes),
       address_timer_(::timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC)) {
+  loop_.set_library_needed([this] {
+    return std::ranges::any_of(connections_,
+                               [](const auto& connection) { return connection->needs_library(); });
+  });
   loop_.watch(address_timer_.get(), EPOLLIN, [this](std::uint32_t) {
     std::uint64_t expirations = 0;
     [[maybe_unused]] const ssize_t ignored =
@@ -43,6 +47,7 @@ Link::Link(Loop& loop, Options options, EventSink sink)
 Link::~Link() {
   for (const auto& connection : connections_) connection->close(false);
   loop_.unwatch(address_timer_.get());
+  loop_.set_library_needed(nullptr);
 }
 
 void Link::open(Epoch epoch, std::size_t endpoint, TimePoint now) {

@@ -117,7 +117,14 @@ Loop::Loop(const Config& config)
 
 Loop::~Loop() { lws_context_destroy(context_); }
 
-void Loop::turn() { lws_service(context_, 0); }
+void Loop::turn() {
+  if (!library_needed_ || library_needed_()) {
+    lws_service(context_, 0);
+  } else {
+    constexpr int for_ever = -1;
+    dispatch_within(for_ever);
+  }
+}
 
 void Loop::watch(int fd, std::uint32_t events, Handler handler) {
   const bool known = handlers_.contains(fd);
@@ -154,9 +161,10 @@ void Loop::wake_at(std::optional<TimePoint> deadline) {
   ::timerfd_settime(timer_.get(), TFD_TIMER_ABSTIME, &spec, nullptr);
 }
 
-void Loop::dispatch() {
+void Loop::dispatch_within(int timeout_ms) {
   std::array<epoll_event, 16> ready{};
-  const int count = ::epoll_wait(epoll_.get(), ready.data(), static_cast<int>(ready.size()), 0);
+  const int count =
+      ::epoll_wait(epoll_.get(), ready.data(), static_cast<int>(ready.size()), timeout_ms);
   for (int i = 0; i < count; ++i) {
     const epoll_event& event = ready[static_cast<std::size_t>(i)];
     const auto found = handlers_.find(event.data.fd);

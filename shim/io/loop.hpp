@@ -6,6 +6,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "common/time.hpp"
 #include "shim/io/descriptor.hpp"
@@ -54,6 +55,11 @@ class Loop {
   /// Waits until something has happened and lets the handlers see it.
   void turn();
 
+  /// `needed` is asked before each wait: while libwebsockets has nothing to do that our own
+  /// descriptors would not tell, we wait without it, with half the system calls. Initially it is
+  /// always needed.
+  void set_library_needed(std::function<bool()> needed) { library_needed_ = std::move(needed); }
+
   /// Calls `handler` whenever `fd` is ready for `events` (epoll flags, level-triggered). A file
   /// that epoll does not take is always ready. Watching again replaces events and handler.
   void watch(int fd, std::uint32_t events, Handler handler);
@@ -64,16 +70,19 @@ class Loop {
 
   [[nodiscard]] lws_context* context() const { return context_; }
 
-  /// For the callback that libwebsockets calls.
-  void dispatch();
+  /// For the callback that libwebsockets calls: lets the handlers see what is ready.
+  void dispatch() { dispatch_within(0); }
 
  private:
+  void dispatch_within(int timeout_ms);
+
   lws_context* context_ = nullptr;
   Descriptor epoll_;
   Descriptor timer_;
   Descriptor always_ready_;  ///< stands in for files that epoll does not take
   std::optional<TimePoint> deadline_;
   std::map<int, Handler> handlers_;
+  std::function<bool()> library_needed_;
 };
 
 }  // namespace shim
