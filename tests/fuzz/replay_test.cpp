@@ -54,6 +54,8 @@ TEST_CASE("fuzz: every target has a corpus, and every corpus a target") {
 
 TEST_CASE("fuzz 6: the corpus of cache files") { replay("cache_entry"); }
 TEST_CASE("fuzz 2: the corpus of env files and config files") { replay("config"); }
+TEST_CASE("fuzz 4.1: the corpus of WebSocket frames") { replay("frames"); }
+
 TEST_CASE("fuzz 7: the corpus of health files") { replay("health"); }
 TEST_CASE("fuzz 3: the corpus of messages too long or broken to read") { replay("id_scanner"); }
 TEST_CASE("fuzz 3: the corpus of byte streams from a host") { replay("line_framer"); }
