@@ -12,21 +12,17 @@
 #include <span>
 
 #include "common/text.hpp"
+#include "shim/io/connect_error.hpp"
 #include "shim/io/tcp.hpp"
 #include "shim/io/tls.hpp"
 #include "shim/io/upgrade_failure.hpp"
 
 namespace shim {
-namespace {
-
-/// The ping that we send carries this and the epoch, so that an unasked-for pong proves nothing.
-std::string ping_payload(Epoch epoch) { return "mcp-ws-shim " + std::to_string(epoch); }
-
-}  // namespace
 
 Connection::Connection(Epoch epoch, std::size_t message_bytes_max, Duration ack_timeout,
                        Services services)
     : epoch_(epoch),
+      ping_payload_("mcp-ws-shim " + std::to_string(epoch)),
       ack_timeout_(ack_timeout),
       services_(std::move(services)),
       assembler_(epoch, message_bytes_max),
@@ -66,6 +62,9 @@ void Connection::start(const Target& target) {
   starting_ = false;
   if (!started) wsi_ = nullptr;  // some ways to fail come without any callback
   if (wsi_ == nullptr) {
+    if (!loss_known_)
+      note_connect_error(is_unix ? immediate_connect_error(target.url.unix_path)
+                                 : immediate_connect_error(target.address, target.url.port));
     report_lost();
     return;
   }
@@ -88,10 +87,15 @@ void Connection::note_tcp_result() {
   if (known && error == 0) {
     note_tcp_connected();
   } else if (!loss_known_) {
-    loss_ = {.cause = error == ECONNREFUSED ? Cause::refused : Cause::unreachable,
-             .detail = std::strerror(error)};
-    loss_known_ = true;
+    note_connect_error(error);
   }
+}
+
+void Connection::note_connect_error(int error) {
+  if (error == 0) return;
+  loss_ = {.cause = error == ECONNREFUSED ? Cause::refused : Cause::unreachable,
+           .detail = std::strerror(error)};
+  loss_known_ = true;
 }
 
 void Connection::note_tcp_connected() {
@@ -117,97 +121,6 @@ void Connection::opened(lws* wsi) {
   hold_library();
   watch_socket();
   if (!silent_) services_.sink(event::LinkOpened{epoch_});
-}
-
-/// libwebsockets stops at the very byte that it has parsed, and keeps what else it has read.
-void Connection::hold_library() {
-  lws_rx_flow_control(wsi_, 0);
-  reader_ = Reader::nobody;
-}
-
-/// Reading is ours as soon as libwebsockets holds nothing of it, which it almost never does: only a
-/// message that came in one packet with the answer to the upgrade is still its own. libwebsockets
-/// says so only for connections that it may read.
-void Connection::take_over() {
-  lws_rx_flow_control(wsi_, 1);
-  constexpr int any_wait = 1;
-  const bool holds_something =
-      lws_service_adjust_timeout(services_.loop.context(), any_wait, 0) != any_wait;
-  if (!holds_something || paused_) lws_rx_flow_control(wsi_, 0);
-  reader_ = holds_something ? Reader::library : Reader::self;
-  watch_socket();
-}
-
-/// Our descriptor comes before libwebsockets' own in the same poll, which matters for hang-ups:
-/// they are reported whatever one watches for, and it closes without a word of the reason and with
-/// bytes unread.
-void Connection::watch_socket() {
-  const bool reads = reader_ == Reader::self && !paused_;
-  services_.loop.watch(tcp_fd_, reads ? static_cast<std::uint32_t>(EPOLLIN) : 0,
-                       [this](std::uint32_t events) { on_socket(events); });
-}
-
-void Connection::on_socket(std::uint32_t events) {
-  const bool hung_up = (events & (EPOLLHUP | EPOLLERR)) != 0;
-  if (reader_ == Reader::self) {
-    read_some(hung_up);
-  } else if (hung_up) {
-    int error = 0;
-    socklen_t length = sizeof error;
-    const bool known = ::getsockopt(tcp_fd_, SOL_SOCKET, SO_ERROR, &error, &length) == 0;
-    unwatch_tcp();
-    if (known && error != 0) note_socket_error(error);
-  }
-}
-
-/// Reads once, or to the end.
-void Connection::read_some(bool to_the_end) {
-  SSL* const tls = lws_get_ssl(wsi_);
-  do {
-    const std::span<char> room(services_.receive_buffer);
-    const ssize_t count =
-        tls != nullptr ? read_tls(tls, room) : ::recv(tcp_fd_, room.data(), room.size(), 0);
-    if (count < 0 && (errno == EAGAIN || errno == EINTR)) return;
-    if (count < 0) note_socket_error(errno);
-    if (count <= 0) {
-      hang_up();
-      return;
-    }
-    bytes_delivered_ += static_cast<std::size_t>(count);
-    take_apart({room.data(), static_cast<std::size_t>(count)});
-  } while (to_the_end && !silent_);
-}
-
-void Connection::take_apart(std::string_view bytes) {
-  while (!silent_) {
-    const FrameReader::Piece piece = frames_.next(bytes);
-    switch (piece.kind) {
-      case FrameReader::Kind::need_more: return;
-      case FrameReader::Kind::data: take_data(piece); break;
-      case FrameReader::Kind::ping: outgoing_.set_pong(piece.bytes); break;
-      case FrameReader::Kind::pong: take_pong(piece.bytes); break;
-      case FrameReader::Kind::close:
-        note_close_frame(piece.bytes);
-        say_goodbye(piece.bytes.substr(0, piece.bytes.size() < 2 ? 0 : 2));
-        break;
-      case FrameReader::Kind::violation:
-        loss_ = {
-            .cause = Cause::closed,
-            .detail = "the backend breaks the WebSocket protocol: " + std::string(piece.bytes)};
-        loss_known_ = true;
-        say_goodbye("\x03\xea");  // 1002, RFC 6455 § 7.4.1
-        break;
-    }
-  }
-}
-
-void Connection::take_data(const FrameReader::Piece& piece) {
-  if (auto message = assembler_.add(piece); message && !silent_)
-    services_.sink(*std::move(message));
-}
-
-void Connection::take_pong(std::string_view payload) {
-  if (!silent_ && payload == ping_payload(epoch_)) services_.sink(event::LinkPong{epoch_});
 }
 
 /// Ends the connection with a close frame.
@@ -261,7 +174,7 @@ void Connection::close(bool politely) {
 
 void Connection::ping() {
   static_cast<void>(check());
-  outgoing_.set_ping(ping_payload(epoch_));
+  outgoing_.set_ping(ping_payload_);
   flush();
 }
 
@@ -320,20 +233,6 @@ void Connection::could_not_send(int error) {
   if (silent_) return;
   note_socket_error(error);
   hang_up();
-}
-
-/// What libwebsockets has read itself: it goes on to the end of a message, then it is our turn.
-void Connection::receive_from_library(std::string_view bytes) {
-  bytes_delivered_ += bytes.size();
-  const std::size_t to_come = lws_remaining_packet_payload(wsi_);
-  const FrameReader::Piece piece{.kind = FrameReader::Kind::data,
-                                 .bytes = bytes,
-                                 .binary = lws_frame_is_binary(wsi_) != 0,
-                                 .first = lws_is_first_fragment(wsi_) != 0,
-                                 .last = lws_is_final_fragment(wsi_) != 0 && to_come == 0,
-                                 .to_come = to_come};
-  take_data(piece);
-  if (piece.last) hold_library();
 }
 
 int Connection::on_connection(lws* wsi, int reason, void* in, std::size_t length) {

@@ -81,6 +81,7 @@ class Connection final : public ConnectionHandler {
   enum class Reader : std::uint8_t { library, nobody, self };
 
   void opened(lws* wsi);
+  // connection_reading.cpp
   void hold_library();
   void take_over();
   void watch_socket();
@@ -97,6 +98,7 @@ class Connection final : public ConnectionHandler {
   void say_goodbye(std::string_view code);
   void hang_up();
   void note_tcp_result();
+  void note_connect_error(int error);
   void note_tcp_connected();
   void report_tls();
   void unwatch_tcp();
@@ -108,6 +110,7 @@ class Connection final : public ConnectionHandler {
   void report_lost();
 
   Epoch epoch_;
+  std::string ping_payload_;  ///< names the epoch, so that an unasked-for pong proves nothing
   Duration ack_timeout_;
   Services services_;
   lws* wsi_ = nullptr;

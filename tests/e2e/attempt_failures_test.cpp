@@ -52,7 +52,7 @@ TEST_CASE("attempts: an unreachable address is tried again") {
 
 TEST_CASE("attempts: a Unix socket that does not exist is tried again") {
   TempDir files;
-  check_persistence("ws+unix://" + files.path("none.sock"), "");
+  check_persistence("ws+unix://" + files.path("none.sock"), "unreachable: No such file");
 }
 
 TEST_CASE("attempts: a name with two addresses gets its second one in the same attempt") {
