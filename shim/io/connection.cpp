@@ -207,10 +207,12 @@ void Connection::send_some() {
     }
     if (filled.payload > 0 && !silent_) services_.sink(event::LinkWritten{epoch_, filled.payload});
   }
-  if (!outgoing_.is_empty() || lws_partial_buffered(wsi_) != 0) {
-    waiting_for_turn_ = true;
-    lws_callback_on_writable(wsi_);
-  }
+  if (!outgoing_.is_empty() || lws_partial_buffered(wsi_) != 0) ask_for_turn();
+}
+
+void Connection::ask_for_turn() {
+  waiting_for_turn_ = true;
+  lws_callback_on_writable(wsi_);
 }
 
 /// Whether libwebsockets took it; it keeps what the socket does not take.

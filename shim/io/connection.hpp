@@ -92,6 +92,7 @@ class Connection final : public ConnectionHandler {
   void take_pong(std::string_view payload);
   void receive_from_library(std::string_view bytes);
   void send_some();
+  void ask_for_turn();
   [[nodiscard]] bool send(std::size_t bytes);
   bool send_close(std::string_view code);
   void could_not_send(int error);

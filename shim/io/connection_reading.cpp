@@ -115,7 +115,9 @@ void Connection::receive_from_library(std::string_view bytes) {
                                  .last = lws_is_final_fragment(wsi_) != 0 && to_come == 0,
                                  .to_come = to_come};
   take_data(piece);
-  if (piece.last) hold_library();
+  if (!piece.last) return;
+  hold_library();
+  ask_for_turn();  // before it is ours libwebsockets sends a pong that it may owe
 }
 
 }  // namespace shim

@@ -59,8 +59,9 @@ void check_early_bytes(const std::string& early, const std::string& rest, std::s
   Host host(quick() + Arguments{"--log-level", "trace", server.url()});
   RawConnection connection = server.accept();
   connection.upgrade(early);
+  bool ready = false;
   bool ponged = !has_ping;
-  for (bool ready = false; !ready || !ponged;) {
+  for (int frames = 0; frames < 3 && (!ready || !ponged); ++frames) {
     const Frame frame = connection.receive_frame();
     if (frame.opcode == Opcode::pong) ponged = frame.payload == "early";
     if (frame.opcode != Opcode::ping) continue;
@@ -68,6 +69,7 @@ void check_early_bytes(const std::string& early, const std::string& rest, std::s
     connection.send_frame(Opcode::pong, frame.payload);
     ready = true;
   }
+  REQUIRE(ponged);
   host.expect("all messages", [&] { return host.count_log("backend: early") == messages; });
   shake_hands(host, connection);
   check_answer(host, connection, R"({"tools":[]})",
