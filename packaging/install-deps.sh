@@ -26,7 +26,7 @@ packages=(
   libwebsockets-dev libssl-dev libsimdjson-dev nlohmann-json3-dev libcli11-dev libspdlog-dev
   doctest-dev
 )
-test_packages=(openssl python3 python3-websockets nginx haproxy iproute2 tmux)
+test_packages=(openssl python3 python3-websockets nginx haproxy iproute2 tmux socat)
 package_packages=(dpkg-dev libcap-dev zlib1g-dev git)
 package_test_packages=(ccache lintian man-db mmdebstrap openssl python3)
 # npm may come from elsewhere, as part of another nodejs package.
