@@ -55,7 +55,7 @@ cd "$root"
 
 # The tables alone go to stdout.
 {
-  packaging/install-deps.sh --tests
+  packaging/install-deps.sh --bench
   read -ra cmake_args <<<"${MCP_WS_SHIM_CMAKE_ARGS:-}"
   cmake --preset release "${cmake_args[@]}"
   cmake --build --preset release --target bench \

@@ -48,29 +48,10 @@ bool Answers::handle(std::string_view message, Stream& stream) {
     ++notifications_;
     return true;
   }
+  if (method == "notifications/initialized") ++openings_;
   if (method.starts_with("notifications/")) return true;
   const std::string_view id = member(message, R"("id":)", ",}");
-  if (method == "tools/call") {
-    const std::string_view tool = member(message, R"("name":")", "\"");
-    if (tool == "echo") {
-      answer(stream, id, text_member(message));
-    } else if (tool == "count") {
-      answer(stream, id, std::to_string(notifications_));
-      notifications_ = 0;
-    } else if (tool == "flood") {
-      start_flood(message, id);
-      continue_flood(stream);
-    } else if (tool == "hold") {
-      held_.emplace_back(id);
-    } else if (tool == "release") {
-      for (const auto& held : held_) answer(stream, held, "released");
-      held_.clear();
-      answer(stream, id, "released");
-    } else {
-      return tool != "drop";
-    }
-    return true;
-  }
+  if (method == "tools/call") return call(message, id, stream);
   scratch_ = R"({"jsonrpc":"2.0","id":)";
   scratch_ += id;
   scratch_ += method == "initialize"
@@ -78,6 +59,30 @@ bool Answers::handle(std::string_view message, Stream& stream) {
                     R"("serverInfo":{"name":"echo-backend","version":"1"}}})"
                   : R"(,"result":{}})";
   stream.put(scratch_);
+  return true;
+}
+
+bool Answers::call(std::string_view message, std::string_view id, Stream& stream) {
+  const std::string_view tool = member(message, R"("name":")", "\"");
+  if (tool == "echo") {
+    answer(stream, id, text_member(message));
+  } else if (tool == "count") {
+    answer(stream, id, std::to_string(notifications_));
+    notifications_ = 0;
+  } else if (tool == "flood") {
+    start_flood(message, id);
+    continue_flood(stream);
+  } else if (tool == "hold") {
+    held_.emplace_back(id);
+  } else if (tool == "release") {
+    for (const auto& held : held_) answer(stream, held, "released");
+    held_.clear();
+    answer(stream, id, "released");
+  } else if (tool == "openings") {
+    answer(stream, id, std::to_string(openings_));
+  } else {
+    return tool != "drop";
+  }
   return true;
 }
 

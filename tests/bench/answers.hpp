@@ -18,6 +18,7 @@ namespace bench {
 /// | count | how many notifications have come since it was last called |
 /// | flood | itself, behind `count` notifications with a text of `size` bytes |
 /// | hold  | nothing until `release` is called, then its text |
+/// | openings | how many connections of this process have sent notifications/initialized |
 /// | drop  | none: the connection is closed |
 class Answers {
  public:
@@ -29,9 +30,11 @@ class Answers {
   [[nodiscard]] bool is_flooding() const { return flood_left_ > 0; }
 
  private:
+  bool call(std::string_view message, std::string_view id, Stream& stream);
   void start_flood(std::string_view message, std::string_view id);
   void answer(Stream& stream, std::string_view id, std::string_view text);
 
+  static inline std::size_t openings_ = 0;
   std::size_t notifications_ = 0;
   std::vector<std::string> held_;
   std::size_t flood_left_ = 0;

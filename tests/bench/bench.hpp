@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -31,8 +32,12 @@ struct Bench {
     return scale == Scale::smoke ? smoke : scale == Scale::quick ? quick : full;
   }
 
-  /// Started at the first use.
-  [[nodiscard]] Backend& backend(Contestant::Wire wire);
+  /// A session with the backend that all share.
+  [[nodiscard]] std::unique_ptr<Session> start(const Contestant& contestant,
+                                               Stdio stdio = Stdio::pipes);
+
+  /// Whether it connects again. Tried once; who does not is named in the report.
+  [[nodiscard]] bool reconnects(const Contestant& contestant);
 
   /// Does it for every contestant in turn, `runs` times; with the number of the run. One that fails
   /// is named in the report and left out from then on.
@@ -40,6 +45,10 @@ struct Bench {
   void interleaved(const std::string& what, int times, const Measure& measure);
 
  private:
+  /// Started at the first use.
+  [[nodiscard]] Backend& backend(Contestant::Wire wire);
+
+  std::map<std::string, bool> reconnects_;
   std::unique_ptr<Backend> websocket_;
   std::unique_ptr<Backend> lines_;
 };

@@ -55,6 +55,7 @@ std::vector<Contestant> contestants(const std::vector<Shim>& shims, const std::s
   std::vector<Contestant> all{Contestant(direct_name, {})};
   for (const auto& shim : shims) {
     Contestant contestant(shim.name, {shim.program, "{url}"});
+    contestant.is_shim = true;
     if (!is_installed(shim.program) && !fs::exists(shim.program)) {
       contestant.skipped = shim.program + " does not exist";
     }

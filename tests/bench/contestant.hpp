@@ -13,9 +13,10 @@ struct Contestant {
       : name(std::move(name_)), command(std::move(command_)) {}
 
   std::string name;
-  std::vector<std::string>
-      command;  // {url}, {port} are replaced; empty: the driver is the client itself
+  /// {url} and {port} are replaced. Empty: the driver is the client itself.
+  std::vector<std::string> command;
   Wire wire = Wire::websocket;
+  bool is_shim = false;
   bool loses_early_lines = false;  // what comes before it is connected
   std::string skipped;             // why it cannot take part; empty: it does
 

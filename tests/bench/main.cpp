@@ -10,6 +10,7 @@
 #include <exception>
 #include <filesystem>
 #include <fstream>
+#include <nlohmann/json.hpp>
 
 #include "bench.hpp"
 
@@ -21,7 +22,10 @@ struct Group {
   void (*measure)(Bench&);
 };
 
-const std::vector<Group> groups{{"latency", measure_latency}, {"pipelined", measure_pipelined}};
+const std::vector<Group> groups{{"start", measure_start},         {"latency", measure_latency},
+                                {"pipelined", measure_pipelined}, {"memory", measure_memory},
+                                {"idle", measure_idle},           {"reconnect", measure_reconnect},
+                                {"growth", measure_growth}};
 
 struct Options {
   bool quick = false;

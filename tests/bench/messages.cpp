@@ -3,6 +3,8 @@
 namespace bench {
 namespace {
 
+constexpr std::size_t edge = 256;  // the id is this near to either end
+
 std::string call(std::size_t id, std::string_view params) {
   std::string text =
       R"({"jsonrpc":"2.0","id":)" + std::to_string(id) + R"(,"method":"tools/call","params":{)";
@@ -44,18 +46,22 @@ std::string notification(std::size_t size) {
          filler(size, 70) + R"("}})";
 }
 
-bool answers(std::string_view message, std::size_t id) {
-  constexpr std::size_t edge = 256;
+bool settles(std::string_view message, std::size_t id) {
   const std::string wanted = "\"id\":" + std::to_string(id);
   const auto holds = [&](std::string_view part) {
     const auto at = part.find(wanted);
     return at != std::string_view::npos && at + wanted.size() < part.size() &&
            (part[at + wanted.size()] == ',' || part[at + wanted.size()] == '}');
   };
+  return holds(message.substr(0, edge)) ||
+         holds(message.substr(message.size() > edge ? message.size() - edge : 0));
+}
+
+bool answers(std::string_view message, std::size_t id) {
   const std::string_view head = message.substr(0, edge);
-  const std::string_view tail = message.substr(message.size() > edge ? message.size() - edge : 0);
-  return (holds(head) || holds(tail)) && head.find("\"error\":{") == std::string_view::npos &&
-         head.find("\"isError\":true") == std::string_view::npos;
+  return settles(message, id) && head.find("\"error\":{") == std::string_view::npos &&
+         message.find("\"isError\":true", message.size() > 4096 ? message.size() - 4096 : 0) ==
+             std::string_view::npos;
 }
 
 }  // namespace bench

@@ -17,7 +17,9 @@ namespace bench {
 [[nodiscard]] std::string flood_request(std::size_t id, std::size_t count, std::size_t size);
 [[nodiscard]] std::string notification(std::size_t size);
 
-/// Whether this is the answer to that request and no error.
+/// Whether this answers that request, be it with an error.
+[[nodiscard]] bool settles(std::string_view message, std::size_t id);
+/// Whether it does so and is no error.
 [[nodiscard]] bool answers(std::string_view message, std::size_t id);
 
 }  // namespace bench

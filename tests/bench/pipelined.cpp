@@ -1,5 +1,9 @@
 // Many messages on their way at once: how many a second, how many bytes, at what cost.
 
+#include <algorithm>
+#include <map>
+#include <stdexcept>
+
 #include "bench.hpp"
 
 namespace bench {
@@ -7,11 +11,6 @@ namespace {
 
 constexpr std::size_t window = 64;
 const std::vector<Size> sizes{{"200 B", 200}, {"1 MiB", 1048576}};
-
-std::size_t messages_of(const Bench& bench, std::size_t size) {
-  return size < 1000 ? bench.pick<std::size_t>(200, 20000, 100000)
-                     : bench.pick<std::size_t>(4, 64, 256);
-}
 
 /// `count` calls, `window` of them unanswered at any time.
 void echo(Session& session, std::size_t count, std::size_t size) {
@@ -59,45 +58,63 @@ void down(Session& session, std::size_t count, std::size_t size) {
 
 using Flow = void (*)(Session&, std::size_t, std::size_t);
 
-void measure(Bench& bench, const Contestant& contestant, Stdio stdio, Flow flow,
-             const std::string& name) {
-  // A run has a session of its own: whoever is left with grown buffers is not to pay for it later.
-  Session session(contestant, stdio, bench.backend(contestant.wire).port());
-  for (const auto& size : sizes) {
-    const std::size_t count = messages_of(bench, size.bytes);
-    flow(session, count / 4, size.bytes);  // warms up
-    const double cpu = session.cpu();
+/// Adds one run; the session has warmed up and `count` takes it the time that is meant.
+void measure(Bench& bench, const std::string& who, Session& session, Flow flow, const Size& size,
+             std::size_t count, const std::string& suffix) {
+  const double cpu = session.cpu();
+  const auto start = Clock::now();
+  flow(session, count, size.bytes);
+  const double seconds = seconds_since(start);
+  const double spent = session.cpu() - cpu;
+  const auto messages = static_cast<double>(count);
+  if (size.bytes < 1000) {
+    bench.report.add("Pipelined, messages/s, " + suffix, who, size.name, messages / seconds);
+  } else {
+    const double bytes = messages * static_cast<double>(size.bytes);
+    bench.report.add("Pipelined, MB/s each way, " + suffix, who, size.name, bytes / seconds / 1e6);
+  }
+  if (session.pid() != 0) {
+    bench.report.add("Pipelined, CPU per message, µs, " + suffix, who, size.name,
+                     spent / messages * 1e6);
+  }
+}
+
+/// How many messages take about so many seconds.
+std::size_t messages_in(double seconds, Session& session, Flow flow, std::size_t size) {
+  std::size_t count = size < 1000 ? 50 : 1;
+  for (;;) {
     const auto start = Clock::now();
-    flow(session, count, size.bytes);
-    const double seconds = seconds_since(start);
-    const double spent = session.cpu() - cpu;
-    const auto messages = static_cast<double>(count);
-    const std::string column = name + ", " + size.name;
-    const bool small = size.bytes < 1000;
-    const std::string rate = small ? "Pipelined, messages/s, " : "Pipelined, MB/s each way, ";
-    bench.report.add(
-        rate + name_of(stdio), contestant.name, column,
-        small ? messages / seconds : messages * static_cast<double>(size.bytes) / seconds / 1e6);
-    if (!contestant.is_direct()) {
-      bench.report.add(std::string("Pipelined, CPU per message, µs, ") + name_of(stdio),
-                       contestant.name, column, spent / messages * 1e6);
-    }
+    flow(session, count, size);
+    const double taken = seconds_since(start);
+    if (taken * 4 >= seconds)
+      return std::max<std::size_t>(
+          1, static_cast<std::size_t>(static_cast<double>(count) * seconds / taken));
+    count *= 4;
   }
 }
 
 }  // namespace
 
 void measure_pipelined(Bench& bench) {
+  const double seconds = bench.pick(0.002, 0.06, 0.4);
+  const std::vector<std::pair<const char*, Flow>> flows{
+      {"echo, 64 in flight", echo}, {"up", up}, {"down", down}};
   for (const auto stdio : {Stdio::pipes, Stdio::socketpairs}) {
-    const auto over = std::string("pipelined, ") + name_of(stdio) + ", ";
-    const auto add = [&](const std::string& name, Flow flow) {
-      bench.interleaved(over + name, bench.runs, [&](const Contestant& contestant, int) {
-        measure(bench, contestant, stdio, flow, name);
-      });
-    };
-    add("echo, 64 in flight", echo);
-    add("up", up);
-    add("down", down);
+    for (const auto& [name, flow] : flows) {
+      const std::string suffix = std::string(name) + ", " + name_of(stdio);
+      for (const auto& size : sizes) {
+        std::map<std::string, std::pair<std::unique_ptr<Session>, std::size_t>> sessions;
+        bench.interleaved("pipelined, " + suffix + ", " + size.name, bench.runs,
+                          [&, flow = flow](const Contestant& contestant, int) {
+                            auto& [session, count] = sessions[contestant.name];
+                            if (!session) {
+                              session = bench.start(contestant, stdio);
+                              count = messages_in(seconds, *session, flow, size.bytes);
+                            }
+                            measure(bench, contestant.name, *session, flow, size, count, suffix);
+                          });
+      }
+    }
   }
 }
 

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <nlohmann/json.hpp>
+#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
 #include <vector>
@@ -17,6 +17,9 @@ class Report {
   void add(const std::string& table, const std::string& row, const std::string& column,
            double sample);
   void note(const std::string& text);
+  void failure(const std::string& contestant, const std::string& what, const std::string& why) {
+    note("FAILED: " + contestant + ", " + what + ": " + why);
+  }
   [[nodiscard]] bool has_failures() const;
 
   [[nodiscard]] std::optional<double> median(const std::string& table, const std::string& row,

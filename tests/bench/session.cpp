@@ -91,13 +91,8 @@ void Session::initialize(bool again) {
   while (seconds_since(start) < patience) {
     const std::size_t id = next_id();
     put(initialize_request(id));
-    const auto asked = Clock::now();
-    while (seconds_since(asked) < (again ? 0.1 : patience)) {
-      if (!wait(again ? 0.1 : patience)) break;
-      while (const auto message = received()) {
-        if (answers(*message, id)) return;
-      }
-    }
+    const auto is_answer = [id](std::string_view message) { return answers(message, id); };
+    if (find(is_answer, again ? 0.1 : patience)) return;
   }
   throw std::runtime_error("initialize was not answered");
 }
@@ -123,7 +118,7 @@ bool Session::wait(double limit) {
     std::array<pollfd, 2> polled{{{stream_->in(), POLLIN, 0}, {stream_->out(), POLLOUT, 0}}};
     if (one && sending) polled[0].events |= POLLOUT;
     const nfds_t count = sending && !one ? 2 : 1;
-    if (::poll(polled.data(), count, static_cast<int>(limit * 1000)) <= 0) return false;
+    if (::poll(polled.data(), count, static_cast<int>(limit * 1000) + 1) <= 0) return false;
     if (sending) flush();
     if ((polled[0].revents & ~POLLOUT) != 0) {
       if (!stream_->read_some()) throw std::runtime_error("it has ended");
@@ -143,6 +138,24 @@ void Session::request(std::string_view message, std::size_t id) {
   put(message);
   flush();
   while (!answers(receive(), id)) {
+  }
+}
+
+bool Session::find(const Wanted& wanted, double limit) {
+  const auto start = Clock::now();
+  for (;;) {
+    while (const auto message = received()) {
+      if (wanted(*message)) return true;
+    }
+    const double left = limit - seconds_since(start);
+    if (left <= 0 || !wait(left)) return false;
+  }
+}
+
+void Session::call(int times) {
+  for (int i = 0; i < times; ++i) {
+    const std::size_t id = next_id();
+    request(echo_request(id, 200), id);
   }
 }
 

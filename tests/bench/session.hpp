@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -46,8 +47,14 @@ class Session {
   /// Sends and reads until something was read; false if nothing was within `limit`.
   bool wait(double limit);
 
+  /// Passes over what comes until a message is found; false if none is within `limit`.
+  using Wanted = std::function<bool(std::string_view)>;
+  bool find(const Wanted& wanted, double limit);
+
   /// Sends a request and waits for its answer; whatever else comes is passed over.
   void request(std::string_view message, std::size_t id);
+  /// The echo of a short text, so often.
+  void call(int times);
   [[nodiscard]] std::size_t next_id() { return ++last_id_; }
 
   /// Of the contestant; 0 if that is the driver itself.
