@@ -145,6 +145,7 @@ void with_reconnects(Bench& bench) {
 }  // namespace
 
 void measure_growth(Bench& bench) {
+  bench.report.without_ratios(exponents);
   with_size(bench);
   with_pending(bench);
   with_reconnects(bench);

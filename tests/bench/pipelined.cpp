@@ -93,29 +93,32 @@ std::size_t messages_in(double seconds, Session& session, Flow flow, std::size_t
   }
 }
 
-}  // namespace
-
-void measure_pipelined(Bench& bench) {
+void measure_over(Bench& bench, Stdio stdio) {
   const double seconds = bench.pick(0.002, 0.06, 0.4);
   const std::vector<std::pair<const char*, Flow>> flows{
       {"echo, 64 in flight", echo}, {"up", up}, {"down", down}};
-  for (const auto stdio : {Stdio::pipes, Stdio::socketpairs}) {
-    for (const auto& [name, flow] : flows) {
-      const std::string suffix = std::string(name) + ", " + name_of(stdio);
-      for (const auto& size : sizes) {
-        std::map<std::string, std::pair<std::unique_ptr<Session>, std::size_t>> sessions;
-        bench.interleaved("pipelined, " + suffix + ", " + size.name, bench.runs,
-                          [&, flow = flow](const Contestant& contestant, int) {
-                            auto& [session, count] = sessions[contestant.name];
-                            if (!session) {
-                              session = bench.start(contestant, stdio);
-                              count = messages_in(seconds, *session, flow, size.bytes);
-                            }
-                            measure(bench, contestant.name, *session, flow, size, count, suffix);
-                          });
-      }
+  std::map<std::string, std::unique_ptr<Session>> sessions;
+  for (const auto& [name, flow] : flows) {
+    const std::string suffix = std::string(name) + ", " + name_of(stdio);
+    for (const auto& size : sizes) {
+      std::map<std::string, std::size_t> counts;
+      const auto one = [&, flow = flow](const Contestant& contestant, int) {
+        auto& session = sessions[contestant.name];
+        if (!session) session = bench.start(contestant, stdio);
+        auto& count = counts[contestant.name];
+        if (count == 0) count = messages_in(seconds, *session, flow, size.bytes);
+        measure(bench, contestant.name, *session, flow, size, count, suffix);
+      };
+      bench.interleaved("pipelined, " + suffix + ", " + size.name, bench.runs, one);
     }
   }
+}
+
+}  // namespace
+
+void measure_pipelined(Bench& bench) {
+  measure_over(bench, Stdio::pipes);
+  measure_over(bench, Stdio::socketpairs);
 }
 
 }  // namespace bench

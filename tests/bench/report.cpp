@@ -72,6 +72,13 @@ std::optional<double> Report::median(const std::string& table, const std::string
   return quantile(cell->samples, 0.5);
 }
 
+std::optional<double> Report::ratio(const Table& table, const Cell& cell) const {
+  const auto base = median(table.title, base_, cell.column);
+  const double middle = quantile(cell.samples, 0.5);
+  if (plain_.contains(table.title) || !base || *base <= 0 || middle < 0) return std::nullopt;
+  return middle / *base;
+}
+
 std::string Report::cell_text(const Table& table, const std::string& row,
                               const std::string& column) const {
   const Cell* cell = table.find(row, column);
@@ -82,8 +89,8 @@ std::string Report::cell_text(const Table& table, const std::string& row,
     const auto [low, high] = std::ranges::minmax(cell->samples);
     text += " (" + number(low) + "–" + number(high) + ")";
   }
-  const auto base = median(table.title, base_, column);
-  if (row != base_ && base && *base > 0 && middle > 0) text += " ×" + number(middle / *base);
+  const auto to_base = ratio(table, *cell);
+  if (row != base_ && to_base) text += " ×" + number(*to_base);
   return text;
 }
 
@@ -123,8 +130,7 @@ nlohmann::ordered_json Report::json() const {
           {"max", high},
           {"quartiles", {quantile(cell.samples, 0.25), quantile(cell.samples, 0.75)}},
           {"samples", cell.samples}};
-      const auto base = median(table.title, base_, cell.column);
-      if (base && *base != 0) entry["ratio"] = middle / *base;
+      if (const auto to_base = ratio(table, cell)) entry["ratio"] = *to_base;
       cells.push_back(entry);
     }
     tables.push_back({{"title", table.title}, {"cells", cells}});

@@ -2,6 +2,7 @@
 
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -16,6 +17,8 @@ class Report {
   /// `unit` is of the whole table; it belongs into the title where columns differ.
   void add(const std::string& table, const std::string& row, const std::string& column,
            double sample);
+  /// For a table whose figures are not in proportion to anything.
+  void without_ratios(const std::string& table) { plain_.insert(table); }
   void note(const std::string& text);
   void failure(const std::string& contestant, const std::string& what, const std::string& why) {
     note("FAILED: " + contestant + ", " + what + ": " + why);
@@ -42,11 +45,13 @@ class Report {
     [[nodiscard]] const Cell* find(const std::string& row, const std::string& column) const;
   };
 
+  [[nodiscard]] std::optional<double> ratio(const Table& table, const Cell& cell) const;
   [[nodiscard]] std::string cell_text(const Table& table, const std::string& row,
                                       const std::string& column) const;
 
   std::string base_;
   std::vector<Table> tables_;
+  std::set<std::string> plain_;  // titles of tables without ratios
   std::vector<std::string> notes_;
 };
 
