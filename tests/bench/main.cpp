@@ -2,15 +2,18 @@
 // problems go to stderr, the tables to stdout.
 
 #include <signal.h>
+#include <sys/utsname.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <array>
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <thread>
 
 #include "bench.hpp"
 
@@ -95,16 +98,32 @@ Bench prepare(const Options& options) {
   return bench;
 }
 
+/// What figures depend on, and whether anything else was running.
+std::string circumstances(const Bench& bench) {
+  utsname system{};
+  ::uname(&system);
+  std::array<double, 1> load{};
+  ::getloadavg(load.data(), 1);
+  std::array<char, 200> text{};
+  std::snprintf(text.data(), text.size(), "%s, %d runs, %u cores, load %.1f before, %s %s",
+                bench.pick("smoke", "quick", "full"), bench.runs,
+                std::thread::hardware_concurrency(), load[0], system.sysname, system.release);
+  return text.data();
+}
+
 int run(const Options& options) {
   const PrivateFolder folder;
   Bench bench = prepare(options);
+  const std::string circumstance = circumstances(bench);
   for (const auto& group : groups) {
     if (is_wanted(options.only, group.name)) group.measure(bench);
   }
-  std::printf("%s", bench.report.markdown().c_str());
+  std::printf("%s\n%s", circumstance.c_str(), bench.report.markdown().c_str());
   if (!options.json.empty()) {
     std::ofstream file(options.json);
-    file << bench.report.json().dump(1) << '\n';
+    auto figures = bench.report.json();
+    figures["circumstances"] = circumstance;
+    file << figures.dump(1) << '\n';
     if (!file.flush()) throw std::runtime_error("cannot write " + options.json);
   }
   return bench.report.has_failures() ? 1 : 0;

@@ -134,10 +134,12 @@ std::string_view Session::receive() {
   }
 }
 
-void Session::request(std::string_view message, std::size_t id) {
+std::string_view Session::request(std::string_view message, std::size_t id) {
   put(message);
   flush();
-  while (!answers(receive(), id)) {
+  for (;;) {
+    const std::string_view answer = receive();
+    if (answers(answer, id)) return answer;
   }
 }
 

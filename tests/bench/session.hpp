@@ -51,8 +51,9 @@ class Session {
   using Wanted = std::function<bool(std::string_view)>;
   bool find(const Wanted& wanted, double limit);
 
-  /// Sends a request and waits for its answer; whatever else comes is passed over.
-  void request(std::string_view message, std::size_t id);
+  /// Sends a request and waits for its answer, which is valid until the next call; whatever else
+  /// comes is passed over.
+  std::string_view request(std::string_view message, std::size_t id);
   /// The echo of a short text, so often.
   void call(int times);
   [[nodiscard]] std::size_t next_id() { return ++last_id_; }
