@@ -56,60 +56,64 @@ void down(Session& session, std::size_t count, std::size_t size) {
   if (seen != count) throw std::runtime_error("messages were lost");
 }
 
-using Flow = void (*)(Session&, std::size_t, std::size_t);
+struct Flow {
+  const char* name;
+  void (*run)(Session&, std::size_t count, std::size_t size);
+};
+const std::vector<Flow> flows{{"echo, 64 in flight", echo}, {"up", up}, {"down", down}};
 
 /// Adds one run; the session has warmed up and `count` takes it the time that is meant.
-void measure(Bench& bench, const std::string& who, Session& session, Flow flow, const Size& size,
-             std::size_t count, const std::string& suffix) {
+void measure(Bench& bench, const std::string& who, Session& session, const Flow& flow,
+             const Size& size, std::size_t count, Stdio stdio) {
   const double cpu = session.cpu();
   const auto start = Clock::now();
-  flow(session, count, size.bytes);
+  flow.run(session, count, size.bytes);
   const double seconds = seconds_since(start);
   const double spent = session.cpu() - cpu;
   const auto messages = static_cast<double>(count);
+  const auto add = [&](const std::string& what, double value) {
+    bench.report.add("Pipelined, " + what + size.name + ", " + name_of(stdio), who, flow.name,
+                     value);
+  };
   if (size.bytes < 1000) {
-    bench.report.add("Pipelined, messages/s, " + suffix, who, size.name, messages / seconds);
+    add("messages/s, ", messages / seconds);
   } else {
-    const double bytes = messages * static_cast<double>(size.bytes);
-    bench.report.add("Pipelined, MB/s each way, " + suffix, who, size.name, bytes / seconds / 1e6);
+    add("MB/s, ", messages * static_cast<double>(size.bytes) / seconds / 1e6);
   }
-  if (session.pid() != 0) {
-    bench.report.add("Pipelined, CPU per message, µs, " + suffix, who, size.name,
-                     spent / messages * 1e6);
-  }
+  if (session.pid() != 0) add("CPU per message, µs, ", spent / messages * 1e6);
 }
 
 /// How many messages take about so many seconds.
-std::size_t messages_in(double seconds, Session& session, Flow flow, std::size_t size) {
+std::size_t messages_in(double seconds, Session& session, const Flow& flow, std::size_t size) {
   std::size_t count = size < 1000 ? 50 : 1;
   for (;;) {
     const auto start = Clock::now();
-    flow(session, count, size);
-    const double taken = seconds_since(start);
-    if (taken * 4 >= seconds)
-      return std::max<std::size_t>(
-          1, static_cast<std::size_t>(static_cast<double>(count) * seconds / taken));
+    flow.run(session, count, size);
+    const double factor = seconds / seconds_since(start);
+    if (factor < 4) {
+      return std::max<std::size_t>(1,
+                                   static_cast<std::size_t>(static_cast<double>(count) * factor));
+    }
     count *= 4;
   }
 }
 
 void measure_over(Bench& bench, Stdio stdio) {
   const double seconds = bench.pick(0.002, 0.06, 0.4);
-  const std::vector<std::pair<const char*, Flow>> flows{
-      {"echo, 64 in flight", echo}, {"up", up}, {"down", down}};
   std::map<std::string, std::unique_ptr<Session>> sessions;
-  for (const auto& [name, flow] : flows) {
-    const std::string suffix = std::string(name) + ", " + name_of(stdio);
-    for (const auto& size : sizes) {
+  for (const auto& size : sizes) {
+    for (const auto& flow : flows) {
       std::map<std::string, std::size_t> counts;
-      const auto one = [&, flow = flow](const Contestant& contestant, int) {
+      const auto one = [&](const Contestant& contestant, int) {
         auto& session = sessions[contestant.name];
         if (!session) session = bench.start(contestant, stdio);
         auto& count = counts[contestant.name];
         if (count == 0) count = messages_in(seconds, *session, flow, size.bytes);
-        measure(bench, contestant.name, *session, flow, size, count, suffix);
+        measure(bench, contestant.name, *session, flow, size, count, stdio);
       };
-      bench.interleaved("pipelined, " + suffix + ", " + size.name, bench.runs, one);
+      bench.interleaved(
+          std::string("pipelined, ") + name_of(stdio) + ", " + flow.name + ", " + size.name,
+          bench.runs, one);
     }
   }
 }
