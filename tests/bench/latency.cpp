@@ -42,7 +42,7 @@ Figures measure(Session& session, std::size_t size, double seconds) {
 
 void measure_over(Bench& bench, Stdio stdio) {
   const std::string suffix = std::string(", ") + name_of(stdio);
-  const double seconds = bench.pick(0.002, 0.05, 0.3);
+  const double seconds = bench.pick(0.002, 0.05, 0.2);
   std::map<std::string, std::unique_ptr<Session>> sessions;
   for (const auto& size : sizes) {
     double direct = 0;

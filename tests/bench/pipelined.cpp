@@ -99,7 +99,7 @@ std::size_t messages_in(double seconds, Session& session, const Flow& flow, std:
 }
 
 void measure_over(Bench& bench, Stdio stdio) {
-  const double seconds = bench.pick(0.002, 0.06, 0.4);
+  const double seconds = bench.pick(0.002, 0.06, 0.3);
   std::map<std::string, std::unique_ptr<Session>> sessions;
   for (const auto& size : sizes) {
     for (const auto& flow : flows) {
