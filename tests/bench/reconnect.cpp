@@ -54,8 +54,9 @@ std::size_t call_in_flight(Session& session) {
 
 double loss_to_settled(Outage& outage) {
   const std::size_t id = call_in_flight(outage.session());
-  outage.begin();
+  // From the kill: once it is reaped, the answer may have been there for a while.
   const auto start = Clock::now();
+  outage.begin();
   if (!outage.session().find([id](auto message) { return settles(message, id); }, patience)) {
     throw std::runtime_error("the call was never answered");
   }
