@@ -4,13 +4,14 @@ set -euo pipefail
 
 usage() {
   cat <<'TEXT'
-Usage: packaging/install-deps.sh [--tests] [--packages] [--package-tests] [--ci] [--coverage]
+Usage: packaging/install-deps.sh [--tests] [--bench] [--packages] [--package-tests] [--ci] [--coverage]
 
 Installs what is missing to build mcp-ws-shim on Debian 12 or newer. Needs root or sudo, but only if
 something is missing.
 
   --tests          also what the tests use: certificates, backends, proxies and clients that others
                    wrote, a terminal; nginx and haproxy are installed, but not started
+  --bench          also what packaging/bench.sh measures the shim against
   --packages       also what builds the packages
   --package-tests  also what builds and tests the packages
   --ci             all of that, and what else .ci/run uses: formatting, static analysis, valgrind,
@@ -27,11 +28,13 @@ packages=(
   doctest-dev
 )
 test_packages=(openssl python3 python3-websockets nginx haproxy iproute2 tmux)
+bench_packages=(python3 python3-websockets socat)
 package_packages=(dpkg-dev libcap-dev zlib1g-dev git)
 package_test_packages=(ccache lintian man-db mmdebstrap openssl python3)
 # npm may come from elsewhere, as part of another nodejs package.
 if ! command -v npm >/dev/null; then
   test_packages+=(nodejs npm)
+  bench_packages+=(nodejs npm)
   package_packages+=(nodejs npm)
 fi
 # Packages with a daemon of the same name. The tests run it by themselves; it is neither started nor
@@ -52,12 +55,13 @@ fail() {
 while (($# > 0)); do
   case "$1" in
     --tests) packages+=("${test_packages[@]}") ;;
+    --bench) packages+=("${bench_packages[@]}") ;;
     --coverage) packages+=(gcovr) ;;
     --packages) packages+=("${package_packages[@]}") ;;
     --package-tests) packages+=("${package_packages[@]}" "${package_test_packages[@]}") ;;
     --ci)
-      packages+=("${test_packages[@]}" "${package_packages[@]}" "${package_test_packages[@]}"
-        "${ci_packages[@]}")
+      packages+=("${test_packages[@]}" "${bench_packages[@]}" "${package_packages[@]}"
+        "${package_test_packages[@]}" "${ci_packages[@]}")
       ;;
     -h | --help)
       usage
