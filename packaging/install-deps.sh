@@ -5,6 +5,7 @@ set -euo pipefail
 usage() {
   cat <<'TEXT'
 Usage: packaging/install-deps.sh [--tests] [--packages] [--package-tests] [--ci] [--coverage]
+                                 [--bench]
 
 Installs what is missing to build mcp-ws-shim on Debian 12 or newer. Needs root or sudo, but only if
 something is missing.
@@ -16,6 +17,7 @@ something is missing.
   --ci             all of that, and what else .ci/run uses: formatting, static analysis, valgrind,
                    containers
   --coverage       also what packaging/coverage.sh uses
+  --bench          also what tests/bench uses
   -h, --help       this text
 TEXT
 }
@@ -41,6 +43,8 @@ daemons=(nginx haproxy)
 ci_packages=(clang-format-14 clang-tidy-14 cppcheck valgrind shellcheck)
 # The fuzzers; libFuzzer comes with the compiler's run-time library.
 ci_packages+=(clang-14 libclang-rt-14-dev)
+# tests/bench: the library of the micro benchmarks, the counter of instructions, the load balancer.
+bench_packages=(libbenchmark-dev valgrind haproxy python3)
 # Of the engines podman is the one that needs no daemon; iptables is for the ports it publishes.
 ci_packages+=(podman podman-compose runc iptables nftables)
 
@@ -52,6 +56,7 @@ fail() {
 while (($# > 0)); do
   case "$1" in
     --tests) packages+=("${test_packages[@]}") ;;
+    --bench) packages+=("${bench_packages[@]}") ;;
     --coverage) packages+=(gcovr) ;;
     --packages) packages+=("${package_packages[@]}") ;;
     --package-tests) packages+=("${package_packages[@]}" "${package_test_packages[@]}") ;;
