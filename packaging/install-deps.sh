@@ -62,7 +62,7 @@ while (($# > 0)); do
     --package-tests) packages+=("${package_packages[@]}" "${package_test_packages[@]}") ;;
     --ci)
       packages+=("${test_packages[@]}" "${package_packages[@]}" "${package_test_packages[@]}"
-        "${ci_packages[@]}")
+        "${bench_packages[@]}" "${ci_packages[@]}")
       ;;
     -h | --help)
       usage
