@@ -253,7 +253,7 @@ def main():
         parser.error(f"--messages needs a multiple of {BURST}")
     if (options.shim is None) != (options.backend is None):
         parser.error("--shim and --backend go together")
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what was started is ended
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what was started is ended, too
     missing = [tool for tool in ("valgrind", "readelf") if not shutil.which(tool)]
     if missing:
         print(f"SKIPPED: {missing[0]} is not installed (packaging/install-deps.sh --ci)")
