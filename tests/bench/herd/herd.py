@@ -128,13 +128,15 @@ class Fleet:
                         "--cache-dir", folder / "cache", *options.shim_args, *urls]
         self.environment = {"PATH": os.environ["PATH"], "HOME": str(folder), "XDG_RUNTIME_DIR": str(folder)}
 
-    def start(self, count):
+    def start(self, count, per_second):
+        """No more than so many a second (0: as fast as it goes), else the start is a herd of its own."""
         text = "".join(json.dumps(message) + "\n" for message in HOST).encode()
         for _ in range(count):
             shim = subprocess.Popen(self.command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=self.sink,
                                     env=self.environment, bufsize=0)
             self.shims.append(shim)
             shim.stdin.write(text)
+            time.sleep(1.2 / per_second if per_second else 0)
         self.wait("ready", count, START_LIMIT_S)
 
     def read(self):
@@ -214,7 +216,7 @@ def outage_of(options, jitter, outage):
         mortal = [backends[0]] + (fronts if options.accepts else [])
         fleet = Fleet(options, folder, [f"ws://127.0.0.1:{daemon.port}" for daemon in fronts or backends], jitter)
         stack.callback(fleet.close)
-        fleet.start(options.shims)
+        fleet.start(options.shims, options.accepts)
         time.sleep(SETTLED_S)
 
         killed_at = time.time()
