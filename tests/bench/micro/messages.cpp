@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "common/check.hpp"
 #include "common/jsonrpc.hpp"
 #include "common/line_framer.hpp"
 #include "shim/io/ws_frame.hpp"
@@ -71,7 +72,7 @@ void framer(benchmark::State& state) {
   }
   const auto expected =
       static_cast<std::size_t>(state.iterations()) * (stream.size() / line.size());
-  if (lines != expected) state.SkipWithError("lines are missing");
+  SHIM_CHECK(lines == expected);
   state.SetBytesProcessed(state.iterations() * static_cast<std::int64_t>(stream.size()));
 }
 
@@ -81,10 +82,7 @@ void classifier(benchmark::State& state, std::string (*make)(std::size_t), jsonr
   jsonrpc::Message found;
   for ([[maybe_unused]] auto _ : state) {
     const auto read = reader.read(text, found);
-    if (read != jsonrpc::Read::message || found.kind != kind || found.id != "17") {
-      state.SkipWithError("not understood");
-      break;
-    }
+    SHIM_CHECK(read == jsonrpc::Read::message && found.kind == kind && found.id == "17");
   }
   state.SetBytesProcessed(state.iterations() * state.range(0));
 }
