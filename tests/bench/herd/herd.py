@@ -57,7 +57,9 @@ class Daemon:
         self.process = None
 
     def start(self):
-        self.process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log)
+        # A session of its own gets a fair part of the processors (sched(7), autogroup), however many shims there are.
+        self.process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log,
+                                        start_new_session=True)
         deadline = time.monotonic() + 20
         while not self.listens():
             if self.process.poll() is not None or time.monotonic() > deadline:
