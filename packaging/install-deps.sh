@@ -17,6 +17,7 @@ something is missing.
   --ci             all of that, and what else .ci/run uses: formatting, static analysis, valgrind,
                    containers
   --coverage       also what packaging/coverage.sh uses
+  --bench          also what tests/bench uses
   -h, --help       this text
 TEXT
 }
@@ -44,6 +45,8 @@ daemons=(nginx haproxy)
 ci_packages=(clang-format-14 clang-tidy-14 cppcheck valgrind shellcheck)
 # The fuzzers; libFuzzer comes with the compiler's run-time library.
 ci_packages+=(clang-14 libclang-rt-14-dev)
+# tests/bench: the library of the micro benchmarks, the counter of instructions, the load balancer.
+bench_packages=(libbenchmark-dev valgrind haproxy python3)
 # Of the engines podman is the one that needs no daemon; iptables is for the ports it publishes.
 ci_packages+=(podman podman-compose runc iptables nftables)
 
