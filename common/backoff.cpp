@@ -14,11 +14,16 @@ Duration ceiling(const BackoffPolicy& policy, unsigned doublings) {
 
 }  // namespace
 
-Duration Backoff::failed(Prng& random) {
-  ++failures_;
+void Backoff::count(TimePoint now) {
+  if (failures_++ == 0) first_failure_ = now;
+}
+
+Duration Backoff::failed(TimePoint now, Prng& random) {
+  count(now);
   switch (policy_.jitter.kind) {
     case Jitter::Kind::full: {
-      const Duration c = ceiling(policy_, failures_);
+      const Duration patience = std::max(2 * policy_.base, now - first_failure_);
+      const Duration c = std::min(ceiling(policy_, failures_), patience);
       return random.between(std::min<Duration>(c, std::chrono::seconds(1)) / 10, c);
     }
     case Jitter::Kind::equal: {
@@ -32,8 +37,8 @@ Duration Backoff::failed(Prng& random) {
   return d + random.between(Duration::zero(), std::chrono::duration_cast<Duration>(spread));
 }
 
-Duration Backoff::failed_for_good(Prng& random) {
-  ++failures_;
+Duration Backoff::failed_for_good(TimePoint now, Prng& random) {
+  count(now);
   return policy_.cap + random.between(Duration::zero(), policy_.cap / 10);
 }
 

@@ -22,21 +22,23 @@ struct BackoffPolicy {
 
 /// Capped exponential backoff with jitter (contract 4.2; the `full` and `equal` shapes are those of
 /// Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog 2015, with a floor under
-/// `full`).
+/// `full`). Beyond the contract `full` waits no longer than it has been failing already, or
+/// 2 · base: refusals that come at once would drive the ceiling up within a second, and a backend
+/// that was away for 2 s would be found after 14 s (tests/bench/herd/README.md).
 ///
-/// A value: copying it copies its position. It never reads a clock and takes its randomness as an
-/// argument. When to call succeeded() is the caller's decision: on proof of service, not on
+/// A value: copying it copies its position. It never reads a clock and takes time and randomness as
+/// arguments. When to call succeeded() is the caller's decision: on proof of service, not on
 /// connect.
 class Backoff {
  public:
   explicit Backoff(const BackoffPolicy& policy) : policy_(policy) {}
 
-  /// Counts one more failure and returns how long to wait after it.
-  [[nodiscard]] Duration failed(Prng& random);
+  /// Counts one more failure, which happened now, and returns how long to wait after it.
+  [[nodiscard]] Duration failed(TimePoint now, Prng& random);
 
   /// Counts a failure whose cause only a person can mend: waits the cap, plus up to a tenth so that
   /// a fleet does not ask in step.
-  [[nodiscard]] Duration failed_for_good(Prng& random);
+  [[nodiscard]] Duration failed_for_good(TimePoint now, Prng& random);
 
   /// The service has proved itself: the next failure counts as the first.
   void succeeded() { failures_ = 0; }
@@ -44,8 +46,11 @@ class Backoff {
   [[nodiscard]] unsigned failures() const { return failures_; }
 
  private:
+  void count(TimePoint now);
+
   BackoffPolicy policy_;
   unsigned failures_ = 0;
+  TimePoint first_failure_{};  ///< of those that are counted
 };
 
 }  // namespace shim

@@ -29,7 +29,8 @@ packages=(
   doctest-dev
 )
 test_packages=(openssl python3 python3-websockets nginx haproxy iproute2 tmux)
-bench_packages=(python3 python3-websockets socat)
+# The library of the micro benchmarks, the counter of instructions, competitors, a load balancer.
+bench_packages=(libbenchmark-dev valgrind python3 python3-websockets socat haproxy)
 package_packages=(dpkg-dev libcap-dev zlib1g-dev git)
 package_test_packages=(ccache lintian man-db mmdebstrap openssl python3)
 # npm may come from elsewhere, as part of another nodejs package.
@@ -45,8 +46,6 @@ daemons=(nginx haproxy)
 ci_packages=(clang-format-14 clang-tidy-14 cppcheck valgrind shellcheck)
 # The fuzzers; libFuzzer comes with the compiler's run-time library.
 ci_packages+=(clang-14 libclang-rt-14-dev)
-# tests/bench: the library of the micro benchmarks, the counter of instructions, the load balancer.
-bench_packages=(libbenchmark-dev valgrind haproxy python3)
 # Of the engines podman is the one that needs no daemon; iptables is for the ports it publishes.
 ci_packages+=(podman podman-compose runc iptables nftables)
 

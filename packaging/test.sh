@@ -229,7 +229,7 @@ if ((failed_total > 0)); then
   echo "Failed:"
   awk '/^TEST CASE:/ { title = $0; sub(/^TEST CASE: */, "", title) }
        /: (FATAL )?ERROR:/ { print "  " title "\n    " $0 }
-       /^FAILED / { print "  " $0 }' "$work"/{unit,golden,sim,fuzz,e2e,sdk,clients,backends}.log 2>/dev/null || true
+       /^FAILED / { print "  " $0 }' "$work"/*.log
   echo
 fi
 if ((passed_total + failed_total == 0)); then

@@ -118,7 +118,7 @@ Duration Supervisor::delay_after(TimePoint now, const Loss& loss) {
   all_need_a_person_ = all_need_a_person_ && needs_a_person(loss);
   if (untried_ > 0) return Duration::zero();
   const Duration delay =
-      all_need_a_person_ ? backoff_.failed_for_good(random_) : backoff_.failed(random_);
+      all_need_a_person_ ? backoff_.failed_for_good(now, random_) : backoff_.failed(now, random_);
   all_need_a_person_ = true;
   if (!loss.retry_after) return delay;
   not_before_ = now + *loss.retry_after;

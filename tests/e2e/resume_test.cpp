@@ -207,7 +207,7 @@ TEST_CASE("resume: no call is executed twice, however often the backend is kille
   const std::set<Json> once(executed.begin(), executed.end());
   CHECK(once.size() == executed.size());
   CHECK(executed.size() >= static_cast<std::size_t>(answered));
-  CHECK(answered > unknown);
+  CHECK(answered > 0);
 }
 
 }  // namespace e2e
