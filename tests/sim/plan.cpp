@@ -1,9 +1,6 @@
 #include "tests/sim/plan.hpp"
 
-#include <array>
 #include <initializer_list>
-
-#include "common/units.hpp"
 
 namespace sim {
 namespace {
@@ -205,46 +202,6 @@ Plan random_plan(Prng& random) {
   plan.quiet_period = random.chance(0.8);
   plan.end = one_of(random, {End::eof, End::eof, End::stop, End::gone});
   return plan;
-}
-
-namespace {
-
-std::string describe_liveness(const shim::Settings& s) {
-  return ", ping " + shim::format_duration(s.ping_interval) + " " +
-         shim::format_duration(s.pong_timeout) + ", stall " +
-         shim::format_duration(s.stall_timeout) + ", busy " +
-         shim::format_duration(s.busy_timeout) + ", heartbeat " +
-         shim::format_duration(s.heartbeat_timeout) + (s.forward_heartbeats ? " forwarded" : "") +
-         (s.request_heartbeats ? " requested" : "") + ", health file " +
-         (s.has_health_file ? shim::format_duration(s.health_max_age) : "none") + ", request " +
-         shim::format_duration(s.request_timeout) + ", keepalive" +
-         (s.keepalive.progress ? " progress" : "") + (s.keepalive.log ? " log" : "") +
-         (s.keepalive.whitespace ? " whitespace" : "") + " " +
-         shim::format_duration(s.keepalive_interval);
-}
-
-}  // namespace
-
-std::string describe(const Plan& plan) {
-  const shim::Settings& s = plan.settings;
-  static constexpr std::array<const char*, 3> replays{"safe", "never", "always"};
-  static constexpr std::array<const char*, 3> protocols{"auto", "mcp", "jsonrpc"};
-  static constexpr std::array<const char*, 3> jitters{"full", "equal", "ratio"};
-  const auto index = [](auto value) { return static_cast<std::size_t>(value); };
-  return std::string("replay ") + replays.at(index(s.replay)) + ", protocol " +
-         protocols.at(index(s.protocol)) + ", tool-errors " +
-         (s.tool_errors == shim::ToolErrors::result ? "result" : "error") + ", connect " +
-         shim::format_duration(s.connect_timeout) + ", validate " +
-         shim::format_duration(s.validate_timeout) + ", resume " +
-         shim::format_duration(s.resume_timeout) + ", backoff " +
-         shim::format_duration(s.backoff.base) + " to " + shim::format_duration(s.backoff.cap) +
-         " " + jitters.at(index(s.backoff.jitter.kind)) + ", queue " +
-         shim::format_duration(s.queue_timeout) + " " + std::to_string(s.queue_max) + " " +
-         shim::format_size(s.queue_bytes) + ", max-message " + shim::format_size(s.max_message) +
-         ", drain " + shim::format_duration(s.drain_timeout) + ", offline " +
-         (s.offline == shim::Offline::cache ? "cache " : "wait ") +
-         shim::format_duration(s.init_grace) + " " + shim::format_duration(s.init_timeout) +
-         describe_liveness(s) + ", faults for " + shim::describe_duration(plan.chaos);
 }
 
 }  // namespace sim
