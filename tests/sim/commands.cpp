@@ -33,7 +33,8 @@ void report(const Scenario& scenario, const Outcome& outcome) {
 /// What has been run so far.
 struct Tally {
   std::uint64_t seeds = 0, failed = 0, asks = 0, links = 0, turns = 0;
-  Duration lived{};
+  std::uint64_t long_lives = 0;
+  Duration lived{}, lived_long{};
   Clock::time_point since = Clock::now();
 
   void add(const Swarm::Result& result) {
@@ -43,6 +44,10 @@ struct Tally {
     links += result.outcome.links_ready;
     turns += result.outcome.turns;
     lived += result.outcome.lived;
+    if (result.outcome.long_life) {
+      ++long_lives;
+      lived_long += result.outcome.lived;
+    }
     if (!result.outcome.failure.empty()) report({.seed = result.seed}, result.outcome);
   }
 

@@ -163,6 +163,26 @@ void draw_host(Prng& random, HostHabits& host) {
       one_of(random, {HostHabits::Ids::integers, HostHabits::Ids::strings, HostHabits::Ids::mixed});
 }
 
+/// A session as people have it: hours, a request now and then, a call that takes minutes, a fault
+/// from time to time. What counts up, is armed again and again or forgotten only shows in these.
+void draw_long_life(Prng& random, Plan& plan) {
+  plan.long_life = true;
+  plan.chaos = random.between(1h, 4h);
+  plan.host.gap_max = one_of<Duration>(random, {1min, 10min, 30min});
+  plan.backend.service_max = one_of<Duration>(random, {100ms, 10s, 20min});
+  plan.backend.down_max = one_of<Duration>(random, {2s, 60s, 30min});
+  for (Duration* gap :
+       {&plan.link.cut_gap, &plan.link.stall_gap, &plan.link.half_open_gap, &plan.backend.kill_gap,
+        &plan.backend.block_gap, &plan.backend.wedge_gap, &plan.backend.mute_gap,
+        &plan.backend.deaf_gap, &plan.health.step_gap, &plan.odd_gap}) {
+    *gap *= 60;
+  }
+  // What is repeated all the time would be nearly all that happens.
+  plan.settings.ping_interval = one_of<Duration>(random, {0s, 15s, 15s});
+  plan.settings.keepalive_interval = one_of<Duration>(random, {10s, 60s});
+  plan.health.gap = one_of<Duration>(random, {5s, 30s});
+}
+
 }  // namespace
 
 Plan calm_plan() {
@@ -201,6 +221,7 @@ Plan random_plan(Prng& random) {
   plan.suspend = perhaps(random, 0.3);
   plan.quiet_period = random.chance(0.8);
   plan.end = one_of(random, {End::eof, End::eof, End::stop, End::gone});
+  if (random.chance(0.08)) draw_long_life(random, plan);
   return plan;
 }
 

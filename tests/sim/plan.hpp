@@ -116,6 +116,7 @@ struct Plan {
   HostHabits host;
   DiskFaults disk;
   Duration chaos = std::chrono::seconds(60);  ///< how long the faults last
+  bool long_life = false;                     ///< hours, and little happens in them
   bool backend_absent = false;                ///< at the start
   bool eager_deadlines = false;  ///< on_deadline() is called in every turn, as the program does
   Duration timer_lag_max{};      ///< how late a deadline may be noticed

@@ -80,7 +80,9 @@ void end(World& world) {
     case End::gone: world.tell(shim::event::HostGone{"stdout is closed"}); break;
   }
   if (world.plan().end == End::eof) {
-    world.run_until_done([&world] { return world.host().is_closed(); }, 600s);
+    world.run_until_done([&world] { return world.host().is_closed(); }, 2h);
+    if (!world.host().is_closed() && !world.is_over())
+      world.model().fail("does not read the end of its input");
   }
   world.run_until_done([&world] { return world.is_finished(); }, most);
   if (!world.is_finished()) world.model().fail("did not finish within the drain timeout");
@@ -106,6 +108,7 @@ Outcome run(const Scenario& scenario, bool trace, const Sabotage& sabotage) {
                   .trace = world.trace(),
                   .faults_for = plan.chaos,
                   .lived = world.now() - born,
+                  .long_life = plan.long_life,
                   .turns = world.turns(),
                   .links_ready = world.session().counters().links_ready,
                   .asks = world.model().asked_count()};

@@ -26,6 +26,7 @@ struct Outcome {
   std::vector<Part> parts{};  ///< only if it failed: the fields of its plan, then what happened
   Duration faults_for{};      ///< what the plan said
   Duration lived{};
+  bool long_life = false;
   std::uint64_t turns = 0;
   std::uint64_t links_ready = 0;
   std::uint64_t asks = 0;

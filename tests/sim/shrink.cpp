@@ -109,7 +109,8 @@ std::string failure_class(std::string_view failure) {
   while (!failure.empty()) {
     const std::size_t end = std::min(failure.find_first_of(" ,"), failure.size());
     const std::string_view word = failure.substr(0, end);
-    if (!has_digit(word) && !is_unit(word)) words.append(words.empty() ? "" : " ").append(word);
+    const bool counts = !word.empty() && !has_digit(word) && !is_unit(word);
+    if (counts) words.append(words.empty() ? "" : " ").append(word);
     failure.remove_prefix(std::min(end + 1, failure.size()));
   }
   return words;
