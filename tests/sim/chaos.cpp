@@ -108,11 +108,10 @@ void World::calm_down() {
   link_.hurry();
   backend_.start();
   // What neither side can see to be broken is broken for good. A dead path the shim finds out
-  // about, unless it was told not to look, or has so little room for the host that its own
-  // keepalives make it pause the link, with which the silence begins afresh.
+  // about, unless it was told not to look.
   const shim::Settings& s = plan_.settings;
   const bool looks = s.ping_interval > Duration(0) && s.stall_timeout > Duration(0) &&
-                     s.busy_timeout > Duration(0) && s.queue_bytes >= (std::size_t{64} << 10U);
+                     s.busy_timeout > Duration(0);
   if (link_.is_half_open() ? !looks : link_.is_stuck()) link_.cut(shim::Cause::reset);
   if (backend_.has_swallowed()) link_.cut(shim::Cause::reset);
 }
