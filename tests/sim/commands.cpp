@@ -54,12 +54,13 @@ struct Tally {
   void print() const {
     const double hours = shim::seconds(lived) / 3600;
     const double real = in_seconds(Clock::now() - since);
-    std::printf(
-        "%llu seeds, %llu failed; %.1f h simulated in %.1f s: %.0f h a minute; "
-        "%llu requests, %llu links ready, %llu turns\n",
-        static_cast<unsigned long long>(seeds), static_cast<unsigned long long>(failed), hours,
-        real, hours / real * 60, static_cast<unsigned long long>(asks),
-        static_cast<unsigned long long>(links), static_cast<unsigned long long>(turns));
+    std::printf("%llu seeds, %llu failed; %.1f h simulated in %.1f s: %.0f h a minute\n",
+                static_cast<unsigned long long>(seeds), static_cast<unsigned long long>(failed),
+                hours, real, hours / real * 60);
+    std::printf("  %llu long lives, %.1f h; %llu requests, %llu links ready, %llu turns\n",
+                static_cast<unsigned long long>(long_lives), shim::seconds(lived_long) / 3600,
+                static_cast<unsigned long long>(asks), static_cast<unsigned long long>(links),
+                static_cast<unsigned long long>(turns));
     std::fflush(stdout);
   }
 };
