@@ -176,6 +176,7 @@ class Session {
 
   // session_keepalive.cpp: what the host is told of requests that take long (contract 8).
   void keep_host_alive();
+  [[nodiscard]] bool host_has_enough_to_read() const;
   void send_due_progress();
   void send_log_keepalive();
   void send_whitespace();

@@ -10,7 +10,6 @@
 namespace shim {
 namespace {
 
-/// A host that has so much to read already gets no keepalives on top of it.
 constexpr std::size_t unread_bytes_max = std::size_t{64} << 10U;
 
 /// A span in whole seconds: nobody who waits wants it finer.
@@ -19,6 +18,12 @@ std::string describe_wait(Duration span) {
 }
 
 }  // namespace
+
+/// A host that has so much to read already gets no keepalives on top of it; and never so many that
+/// they alone keep the link from being read, with the answers in it.
+bool Session::host_has_enough_to_read() const {
+  return host_unwritten_ > std::min(unread_bytes_max, settings_.queue_bytes / 2);
+}
 
 void Session::keep_host_alive() {
   if (finished()) return;
@@ -31,7 +36,7 @@ void Session::keep_host_alive() {
 
 void Session::send_due_progress() {
   for (;;) {
-    if (host_unwritten_ > unread_bytes_max) pending_.tokens().postpone_due(now_);
+    if (host_has_enough_to_read()) pending_.tokens().postpone_due(now_);
     const auto due = pending_.tokens().take_due(now_);
     if (!due) return;
     if (due->value.empty()) continue;
@@ -74,7 +79,7 @@ void Session::send_log_keepalive() {
   const Request* const oldest = pending_.oldest([legacy_takes_log](const Request& request) {
     return !request.waits_for_ever() && (request.modern() ? request.takes_log : legacy_takes_log);
   });
-  if (oldest == nullptr || host_unwritten_ > unread_bytes_max) return;
+  if (oldest == nullptr || host_has_enough_to_read()) return;
   if (now_ - std::max(oldest->accepted, log_told_at_) < settings_.keepalive_interval) return;
   ++counters_.keepalives;
   log_told_at_ = now_;

@@ -80,3 +80,20 @@ TEST_CASE("found: the request timeout does not run while it is the shim that doe
   CHECK(is_served(world, last));
   check_peace(world);
 }
+
+TEST_CASE("found: keepalives for a slow host do not keep the answers away, however little room") {
+  Plan plan = calm_plan();
+  plan.settings.queue_bytes = 1024;
+  plan.settings.keepalive_interval = 200ms;
+  World world(plan, 6);
+  settle_in(world);
+  world.backend().hold("tools/call");
+  std::uint64_t call = 0;
+  for (int i = 1; i <= 12; ++i) call = world.host().call_with_token(std::to_string(i));
+  world.host().set_read_gap(50ms);  // slower than 12 keepalives every 200 ms
+  world.run_for(60s);
+  world.backend().release();
+  world.run_for(60s);
+  CHECK(is_served(world, call));
+  check_peace(world);
+}

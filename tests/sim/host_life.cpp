@@ -20,15 +20,16 @@ void Host::live() {
   const Duration most = world_.plan().host.gap_max;
   world_.after(world_.random().between(most / 20, most), [this] {
     if (!alive_) return;
-    act();
     live();
+    act();
   });
 }
 
 void Host::act() {
   const bool burst = world_.chance(world_.plan().host.burst);
   const std::uint64_t times = burst ? world_.random().between(std::uint64_t{20}, 60) : 1;
-  for (std::uint64_t i = 0; i < times; ++i) act_once();
+  for (std::uint64_t i = 0; i < times; ++i)
+    world_.incident("the host acts", [this] { act_once(); });
 }
 
 void Host::act_once() {

@@ -31,16 +31,16 @@ Fate Link::draw_fate() {
     return world_.chance(world_.plan().link.black_hole) ? Fate::black_hole : Fate::refused;
   }
   const LinkFaults& faults = world_.plan().link;
-  const std::initializer_list<std::pair<Fate, double>> fates{
-      {Fate::refused, faults.refused},
-      {Fate::black_hole, faults.black_hole},
-      {Fate::not_websocket, faults.not_websocket},
-      {Fate::unauthorized, faults.unauthorized},
-      {Fate::unavailable, faults.unavailable},
-      {Fate::no_pong, faults.no_pong},
-      {Fate::open_then_close, faults.open_then_close}};
+  const std::initializer_list<std::pair<Fate, const double*>> fates{
+      {Fate::refused, &faults.refused},
+      {Fate::black_hole, &faults.black_hole},
+      {Fate::not_websocket, &faults.not_websocket},
+      {Fate::unauthorized, &faults.unauthorized},
+      {Fate::unavailable, &faults.unavailable},
+      {Fate::no_pong, &faults.no_pong},
+      {Fate::open_then_close, &faults.open_then_close}};
   for (const auto& [fate, chance] : fates) {
-    if (world_.chance(chance)) return fate;
+    if (world_.chance(*chance)) return fate;
   }
   return Fate::healthy;
 }

@@ -135,7 +135,7 @@ void Model::judge_bounds(const CoreView& core) {
   // While the host does not read, neither side is read: only what is open can still be settled.
   open_peak_ = unread_before_ > limit ? std::max(open_peak_, open_before_) : open_before_;
   unread_before_ = core.unread_by_host_bytes;
-  const std::size_t owed = limit + message + 1024 + 2048 * open_peak_ + keepalive_unread_max;
+  const std::size_t owed = limit + message + 1024 + 2048 * open_peak_ + keepalive_unread_max();
   if (core.unread_by_host_bytes > owed) {
     fail(shim::format_size(core.unread_by_host_bytes) + " wait for the host, more than " +
          shim::format_size(owed));

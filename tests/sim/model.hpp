@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <map>
@@ -52,10 +53,6 @@ struct Ask {
   bool cancelled = false;
   std::string answer;  ///< what the host got
 };
-
-/// Whether an event or the lack of one is due only from a host that reads: with more than this to
-/// read it gets no keepalives (documented in the core).
-inline constexpr std::size_t keepalive_unread_max = std::size_t{64} << 10U;
 
 class Model {
  public:
@@ -249,6 +246,10 @@ class Model {
   [[nodiscard]] bool takes_logs() const;
   [[nodiscard]] bool is_below(std::string_view level) const;
   [[nodiscard]] Duration heartbeat_grace() const;
+  /// A host with more than this to read gets no keepalives.
+  [[nodiscard]] std::size_t keepalive_unread_max() const {
+    return std::min(std::size_t{64} << 10U, settings_.queue_bytes / 2);
+  }
   [[nodiscard]] bool knows_mcp() const {
     return reads_mcp() && (mcp_known_ || settings_.protocol == shim::Protocol::mcp);
   }

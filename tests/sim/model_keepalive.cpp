@@ -146,7 +146,7 @@ std::optional<TimePoint> Model::oldest_ask(bool with_initialize) const {
 
 /// None that is due is missing, from a host that reads.
 void Model::judge_keepalives(const CoreView& core) {
-  if (core.unread_by_host_bytes > keepalive_unread_max) host_full_ = now_;
+  if (core.unread_by_host_bytes > keepalive_unread_max()) host_full_ = now_;
   if (!takes_logs() || may_forget()) log_unwanted_ = now_;
   const Duration interval = settings_.keepalive_interval;
   const auto& modes = settings_.keepalive;

@@ -1,9 +1,6 @@
 #include "tests/sim/plan.hpp"
 
-#include <array>
 #include <initializer_list>
-
-#include "common/units.hpp"
 
 namespace sim {
 namespace {
@@ -166,6 +163,26 @@ void draw_host(Prng& random, HostHabits& host) {
       one_of(random, {HostHabits::Ids::integers, HostHabits::Ids::strings, HostHabits::Ids::mixed});
 }
 
+/// A session as people have it: hours, a request now and then, a call that takes minutes, a fault
+/// from time to time. What counts up, is armed again and again or forgotten only shows in these.
+void draw_long_life(Prng& random, Plan& plan) {
+  plan.long_life = true;
+  plan.chaos = random.between(1h, 4h);
+  plan.host.gap_max = one_of<Duration>(random, {1min, 10min, 30min});
+  plan.backend.service_max = one_of<Duration>(random, {100ms, 10s, 20min});
+  plan.backend.down_max = one_of<Duration>(random, {2s, 60s, 30min});
+  for (Duration* gap :
+       {&plan.link.cut_gap, &plan.link.stall_gap, &plan.link.half_open_gap, &plan.backend.kill_gap,
+        &plan.backend.block_gap, &plan.backend.wedge_gap, &plan.backend.mute_gap,
+        &plan.backend.deaf_gap, &plan.health.step_gap, &plan.odd_gap}) {
+    *gap *= 60;
+  }
+  // What is repeated all the time would be nearly all that happens.
+  plan.settings.ping_interval = one_of<Duration>(random, {0s, 15s, 15s});
+  plan.settings.keepalive_interval = one_of<Duration>(random, {10s, 60s});
+  plan.health.gap = one_of<Duration>(random, {5s, 30s});
+}
+
 }  // namespace
 
 Plan calm_plan() {
@@ -204,47 +221,8 @@ Plan random_plan(Prng& random) {
   plan.suspend = perhaps(random, 0.3);
   plan.quiet_period = random.chance(0.8);
   plan.end = one_of(random, {End::eof, End::eof, End::stop, End::gone});
+  if (random.chance(0.08)) draw_long_life(random, plan);
   return plan;
-}
-
-namespace {
-
-std::string describe_liveness(const shim::Settings& s) {
-  return ", ping " + shim::format_duration(s.ping_interval) + " " +
-         shim::format_duration(s.pong_timeout) + ", stall " +
-         shim::format_duration(s.stall_timeout) + ", busy " +
-         shim::format_duration(s.busy_timeout) + ", heartbeat " +
-         shim::format_duration(s.heartbeat_timeout) + (s.forward_heartbeats ? " forwarded" : "") +
-         (s.request_heartbeats ? " requested" : "") + ", health file " +
-         (s.has_health_file ? shim::format_duration(s.health_max_age) : "none") + ", request " +
-         shim::format_duration(s.request_timeout) + ", keepalive" +
-         (s.keepalive.progress ? " progress" : "") + (s.keepalive.log ? " log" : "") +
-         (s.keepalive.whitespace ? " whitespace" : "") + " " +
-         shim::format_duration(s.keepalive_interval);
-}
-
-}  // namespace
-
-std::string describe(const Plan& plan) {
-  const shim::Settings& s = plan.settings;
-  static constexpr std::array<const char*, 3> replays{"safe", "never", "always"};
-  static constexpr std::array<const char*, 3> protocols{"auto", "mcp", "jsonrpc"};
-  static constexpr std::array<const char*, 3> jitters{"full", "equal", "ratio"};
-  const auto index = [](auto value) { return static_cast<std::size_t>(value); };
-  return std::string("replay ") + replays.at(index(s.replay)) + ", protocol " +
-         protocols.at(index(s.protocol)) + ", tool-errors " +
-         (s.tool_errors == shim::ToolErrors::result ? "result" : "error") + ", connect " +
-         shim::format_duration(s.connect_timeout) + ", validate " +
-         shim::format_duration(s.validate_timeout) + ", resume " +
-         shim::format_duration(s.resume_timeout) + ", backoff " +
-         shim::format_duration(s.backoff.base) + " to " + shim::format_duration(s.backoff.cap) +
-         " " + jitters.at(index(s.backoff.jitter.kind)) + ", queue " +
-         shim::format_duration(s.queue_timeout) + " " + std::to_string(s.queue_max) + " " +
-         shim::format_size(s.queue_bytes) + ", max-message " + shim::format_size(s.max_message) +
-         ", drain " + shim::format_duration(s.drain_timeout) + ", offline " +
-         (s.offline == shim::Offline::cache ? "cache " : "wait ") +
-         shim::format_duration(s.init_grace) + " " + shim::format_duration(s.init_timeout) +
-         describe_liveness(s) + ", faults for " + shim::describe_duration(plan.chaos);
 }
 
 }  // namespace sim

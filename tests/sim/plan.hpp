@@ -116,13 +116,15 @@ struct Plan {
   HostHabits host;
   DiskFaults disk;
   Duration chaos = std::chrono::seconds(60);  ///< how long the faults last
+  bool long_life = false;                     ///< hours, and little happens in them
   bool backend_absent = false;                ///< at the start
   bool eager_deadlines = false;  ///< on_deadline() is called in every turn, as the program does
   Duration timer_lag_max{};      ///< how late a deadline may be noticed
-  double core_failure = 0;       ///< chance per ten seconds that the core is replaced
-  double hangup = 0;             ///< chance per ten seconds of a SIGHUP
-  double suspend = 0;            ///< likewise, of a suspend that ends
-  bool quiet_period = true;      ///< false: the end comes in the middle of the faults
+  Duration odd_gap = std::chrono::seconds(10);  ///< mean time between two of these chances
+  double core_failure = 0;                      ///< that the core is replaced
+  double hangup = 0;                            ///< of a SIGHUP
+  double suspend = 0;                           ///< of a suspend that ends
+  bool quiet_period = true;  ///< false: the end comes in the middle of the faults
   End end = End::eof;
 };
 
@@ -131,8 +133,5 @@ struct Plan {
 
 /// A plan for the swarm.
 [[nodiscard]] Plan random_plan(shim::Prng& random);
-
-/// The settings and switched-on faults in one line, for people.
-[[nodiscard]] std::string describe(const Plan& plan);
 
 }  // namespace sim

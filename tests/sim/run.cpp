@@ -1,9 +1,9 @@
-// The whole life of one seed.
+#include "tests/sim/run.hpp"
 
 #include <algorithm>
 
 #include "common/units.hpp"
-#include "tests/sim/world.hpp"
+#include "tests/sim/plan_fields.hpp"
 
 namespace sim {
 namespace {
@@ -80,7 +80,9 @@ void end(World& world) {
     case End::gone: world.tell(shim::event::HostGone{"stdout is closed"}); break;
   }
   if (world.plan().end == End::eof) {
-    world.run_until_done([&world] { return world.host().is_closed(); }, 600s);
+    world.run_until_done([&world] { return world.host().is_closed(); }, 2h);
+    if (!world.host().is_closed() && !world.is_over())
+      world.model().fail("does not read the end of its input");
   }
   world.run_until_done([&world] { return world.is_finished(); }, most);
   if (!world.is_finished()) world.model().fail("did not finish within the drain timeout");
@@ -89,20 +91,34 @@ void end(World& world) {
 
 }  // namespace
 
-Outcome run_seed(std::uint64_t seed, bool trace) {
-  shim::Prng random(seed);
-  const Plan plan = random_plan(random);
+Outcome run(const Scenario& scenario, bool trace, const Sabotage& sabotage) {
+  shim::Prng random(scenario.seed);
+  Plan plan = random_plan(random);
+  if (scenario.only) keep_fields(plan, *scenario.only);
+  if (scenario.faults_for) plan.chaos = *scenario.faults_for;
   World world(plan, random.next(), trace);
+  if (scenario.only) world.keep_only(*scenario.only);
+  world.sabotage(sabotage);
+  const TimePoint born = world.now();
   world.begin_chaos();
   world.run_for(plan.chaos);
   if (plan.quiet_period && !world.is_over()) quiet_period(world);
   if (!world.is_over()) end(world);
-  return {.failure = world.model().failure(),
-          .plan = describe(plan),
-          .trace = world.trace(),
-          .ended = world.now(),
-          .links_ready = world.session().counters().links_ready,
-          .asks = world.model().asked_count()};
+  Outcome outcome{.failure = world.model().failure(),
+                  .trace = world.trace(),
+                  .faults_for = plan.chaos,
+                  .lived = world.now() - born,
+                  .long_life = plan.long_life,
+                  .turns = world.turns(),
+                  .links_ready = world.session().counters().links_ready,
+                  .asks = world.model().asked_count()};
+  const bool failed = !outcome.failure.empty();
+  if (failed || trace) outcome.plan = describe(plan);
+  if (failed) {
+    outcome.parts = parts_of(plan);
+    outcome.parts.insert(outcome.parts.end(), world.incidents().begin(), world.incidents().end());
+  }
+  return outcome;
 }
 
 }  // namespace sim

@@ -1,25 +1,35 @@
+#include "tests/sim/swarm.hpp"
+
 #include <doctest/doctest.h>
 
 #include <cstdint>
+#include <string>
 
-#include "tests/sim/world.hpp"
+namespace {
+
+std::string traces(std::uint64_t first, std::uint64_t last, unsigned jobs) {
+  std::string all;
+  sim::Swarm swarm(first, last, jobs, true);
+  while (const auto result = swarm.next()) {
+    CHECK(result->outcome.trace.size() > 1000);
+    all += std::to_string(result->seed) + " " + result->outcome.plan + "\n" + result->outcome.trace;
+  }
+  return all;
+}
+
+}  // namespace
 
 TEST_CASE("swarm: no seed breaks what the contract promises") {
-  constexpr std::uint64_t seeds = 300;
-  for (std::uint64_t seed = 1; seed <= seeds; ++seed) {
-    const sim::Outcome outcome = sim::run_seed(seed, false);
-    INFO("again: sim_tests --seed=", seed, " --trace");
-    INFO(outcome.plan);
-    CHECK_MESSAGE(outcome.failure.empty(), outcome.failure);
+  sim::Swarm swarm(1, 300, 2, false);
+  while (const auto result = swarm.next()) {
+    INFO("again: sim_tests --seed=", result->seed, " --trace");
+    INFO(result->outcome.plan);
+    CHECK_MESSAGE(result->outcome.failure.empty(), result->outcome.failure);
   }
 }
 
-TEST_CASE("swarm: a seed decides everything, so two runs are the same to the byte") {
-  for (const std::uint64_t seed : {7U, 21U, 90U, 144U}) {
-    CAPTURE(seed);
-    const sim::Outcome first = sim::run_seed(seed, true);
-    const sim::Outcome second = sim::run_seed(seed, true);
-    CHECK(first.trace.size() > 1000);
-    CHECK((first.trace == second.trace));  // in parentheses: a failure need not print both
-  }
+TEST_CASE("swarm: a seed decides everything, however many threads run how many others") {
+  const std::string alone = traces(7, 36, 1);
+  CHECK((alone == traces(7, 36, 1)));  // in parentheses: a failure need not print both
+  CHECK((alone == traces(7, 36, 3)));
 }

@@ -30,11 +30,12 @@ struct Overloaded : Ts... {
 
 World::World(Plan plan, std::uint64_t seed, bool trace)
     : plan_(std::move(plan)),
-      random_(seed),
+      seed_(seed),
+      stream_(seed),
       traces_(trace),
       now_(TimePoint() + 1000s),
       model_(plan_.settings, plan_.timer_lag_max, plan_.disk.delay_max),
-      session_(std::make_unique<shim::Session>(plan_.settings, random_.next(), now_)),
+      session_(std::make_unique<shim::Session>(plan_.settings, random().next(), now_)),
       link_(*this),
       backend_(*this),
       host_(*this),
@@ -56,8 +57,8 @@ void World::note(std::string_view kind, std::string_view text) {
 }
 
 void World::after(Duration delay, std::function<void()> what) {
-  queue_.push(std::make_shared<Happening>(
-      Happening{now_ + std::max(delay, Duration(0)), ++last_order_, std::move(what)}));
+  queue_.push(std::make_shared<Happening>(Happening{
+      now_ + std::max(delay, Duration(0)), ++last_order_, stream_.next_child(), std::move(what)}));
 }
 
 void World::tell(shim::Event event) { turn(&event, {}, false); }
@@ -92,11 +93,11 @@ void World::turn(shim::Event* event, std::string_view written, bool too_long) {
   }
   for (shim::Action& action : actions) {
     if (traces_) note("  action", show(action));
-    carry_out(action);
+    if (!sabotage_ || !sabotage_(action)) carry_out(action);
   }
   model_.turn_ends(view(deadlines));
   in_turn_ = false;
-  lag_ = is_calm() ? Duration(0) : random_.between(Duration(0), plan_.timer_lag_max);
+  lag_ = is_calm() ? Duration(0) : random().between(Duration(0), plan_.timer_lag_max);
 }
 
 CoreView World::view(bool deadlines_done) const {
@@ -187,13 +188,19 @@ bool World::step(TimePoint end) {
   if (deadline_first ? *noticed > end : (queue_.empty() || queue_.top()->at > end)) return false;
   if (deadline_first) {
     now_ = *noticed;
+    // Named by its time, which stays the same as long as nothing that led to it is taken away.
+    const auto time = static_cast<std::uint64_t>((now_ - TimePoint()).count());
+    const Stream outer = std::exchange(stream_, Stream(seed_ ^ time));
     turn(nullptr, {}, false);
+    stream_ = outer;
     return true;
   }
   const std::shared_ptr<Happening> next = queue_.top();
   queue_.pop();
   now_ = next->at;
+  const Stream outer = std::exchange(stream_, Stream(next->stream));
   next->what();
+  stream_ = outer;
   return true;
 }
 
@@ -224,7 +231,7 @@ void World::replace_core() {
     carry_out(action);
   }
   session_ =
-      std::make_unique<shim::Session>(plan_.settings, random_.next(), now_, std::move(estate));
+      std::make_unique<shim::Session>(plan_.settings, random().next(), now_, std::move(estate));
   model_.core_starts(now_);
   model_.turn_ends(view(false));
 }

@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <queue>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -18,8 +19,12 @@
 #include "tests/sim/link.hpp"
 #include "tests/sim/model.hpp"
 #include "tests/sim/plan.hpp"
+#include "tests/sim/stream.hpp"
 
 namespace sim {
+
+/// Whether an order of the core gets lost: the way to break a core on purpose.
+using Sabotage = std::function<bool(const shim::Action&)>;
 
 /// One run: a virtual clock, a queue of what is going to happen, the core in the middle and the
 /// models of host, link and backend around it, watched by the Model. The seed decides everything.
@@ -31,7 +36,8 @@ class World {
   World& operator=(const World&) = delete;
 
   [[nodiscard]] TimePoint now() const { return now_; }
-  [[nodiscard]] shim::Prng& random() { return random_; }
+  /// The random numbers of what is happening now.
+  [[nodiscard]] shim::Prng& random() { return stream_.random(); }
   [[nodiscard]] const Plan& plan() const { return plan_; }
   [[nodiscard]] shim::Session& session() { return *session_; }
   [[nodiscard]] shim::Phase phase() const { return session_->phase(); }
@@ -65,10 +71,18 @@ class World {
   /// Ends all faults: from now on the backend is up and the network fast.
   void calm_down();
   [[nodiscard]] bool is_calm() const { return calm_; }
-  /// A fault's chance; never while it is calm.
-  [[nodiscard]] bool chance(double probability) {
-    return !calm_ && probability > 0 && random_.chance(probability);
-  }
+  /// A fault's chance; never while it is calm. If it strikes that is an incident, and `probability`
+  /// names it if it is a field of the plan.
+  [[nodiscard]] bool chance(const double& probability);
+  /// Does something that the run could do without, with random numbers of its own.
+  void incident(std::string_view name, const std::function<void()>& what);
+  /// All other incidents stay away from now on.
+  void keep_only(std::set<Part> parts) { kept_ = std::move(parts); }
+  /// What there has been, in its order.
+  [[nodiscard]] const std::vector<Part>& incidents() const { return incidents_; }
+  [[nodiscard]] std::uint64_t turns() const { return turns_; }
+
+  void sabotage(Sabotage lost) { sabotage_ = std::move(lost); }
 
   /// As the bridge does after a failed check: the core settles everything, another takes over.
   void replace_core();
@@ -85,6 +99,7 @@ class World {
   struct Happening {
     TimePoint at;
     std::uint64_t order;
+    std::uint64_t stream;
     std::function<void()> what;
   };
   struct Later {
@@ -101,10 +116,15 @@ class World {
   [[nodiscard]] bool step(TimePoint end);
   // chaos.cpp
   void begin_moods();
-  void every(Duration mean, const std::function<void()>& what);
+  void every(const Duration& mean, const std::function<void()>& what);
+  [[nodiscard]] bool admits(Part part, std::string_view name);
 
   Plan plan_;
-  shim::Prng random_;
+  std::uint64_t seed_;
+  Stream stream_;
+  std::optional<std::set<Part>> kept_;
+  std::vector<Part> incidents_;
+  Sabotage sabotage_;
   bool traces_;
   bool calm_ = true;
   bool finished_ = false;
@@ -125,18 +145,5 @@ class World {
   Disk disk_;
   HealthFile health_;
 };
-
-/// What one seed's run came to.
-struct Outcome {
-  std::string failure;  ///< empty if all went well
-  std::string plan;
-  std::string trace;  ///< only if asked for
-  TimePoint ended;
-  std::uint64_t links_ready = 0;
-  std::uint64_t asks = 0;
-};
-
-/// Runs the whole life of one seed: faults, a quiet period, the end.
-[[nodiscard]] Outcome run_seed(std::uint64_t seed, bool trace);
 
 }  // namespace sim
