@@ -102,7 +102,10 @@ void Liveness::on_deadline(TimePoint now, Epoch epoch, Actions& out) {
   if (timers_.take_due(Timer::heartbeat, now)) {
     const TimePoint doubtful_at = *heartbeat_at_ + settings_.heartbeat_timeout - heartbeat_grace();
     if (doubted_) {
-      wedged_ = true;
+      // Pongs that have stopped as well are silence, and the next one starts a new grace. A look
+      // that was asked for just now is answered at once.
+      wedged_ = state_ != State::silent && !looking_;
+      if (looking_) timers_.arm(Timer::heartbeat, now + std::chrono::milliseconds(1));
     } else if (now < doubtful_at) {
       timers_.arm(Timer::heartbeat, doubtful_at);
     } else {

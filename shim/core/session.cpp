@@ -80,6 +80,7 @@ void Session::after_turn() {
       liveness_.look(epoch(), *out_);
     } else {
       lose_link(*loss);
+      answer_offline_due();
     }
   }
   finish_if_drained();
