@@ -22,9 +22,10 @@ Duration Backoff::failed(TimePoint now, Prng& random) {
   count(now);
   switch (policy_.jitter.kind) {
     case Jitter::Kind::full: {
+      const Duration c = ceiling(policy_, failures_);
+      const Duration least = std::min<Duration>(c, std::chrono::seconds(1)) / 10;
       const Duration patience = std::max(2 * policy_.base, now - first_failure_);
-      const Duration c = std::min(ceiling(policy_, failures_), patience);
-      return random.between(std::min<Duration>(c, std::chrono::seconds(1)) / 10, c);
+      return random.between(least, std::clamp(patience, least, c));
     }
     case Jitter::Kind::equal: {
       const Duration c = ceiling(policy_, failures_);
