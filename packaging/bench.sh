@@ -15,6 +15,9 @@ Installs the missing packages, builds the release preset and prints tables in ma
   --who CONTESTANT   only these, and direct; repeatable
   --shim NAME=PATH   another build of the shim to compare with; repeatable
   --runs N           runs of each measurement (default 5, quick 3)
+  --awake            keeps the processors from sleeping meanwhile, with loops that give way to
+                     everything else: in a virtual machine waking a processor costs more than most
+                     of what is measured, and by turns
   --json FILE        also writes the figures, every single one, to FILE
   -h, --help         this text
 
@@ -30,6 +33,7 @@ bad_usage() {
 
 root="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
 build="$root/build/release"
+awake=false
 arguments=(--shim "mcp-ws-shim=$build/shim/mcp-ws-shim")
 while (($# > 0)); do
   case "$1" in
@@ -38,6 +42,7 @@ while (($# > 0)); do
       arguments+=("$1" "${2:?$1 needs a value}")
       shift
       ;;
+    --awake) awake=true ;;
     --json)
       # The file is the caller's, wherever that is.
       arguments+=(--json "$(realpath -- "${2:?--json needs a file}")")
@@ -63,5 +68,14 @@ cd "$root"
   tests/bench/contestants/setup.sh
 } >&2
 
-exec "$build/tests/bench/bench" "${arguments[@]}" --backend "$build/tests/bench/echo_backend" \
+loops=()
+if "$awake"; then
+  trap 'kill "${loops[@]}" 2>/dev/null' EXIT
+  for ((i = 0; i < $(nproc); i++)); do
+    timeout 1h chrt --idle 0 sh -c 'while :; do :; done' &
+    loops+=("$!")
+  done
+fi
+
+"$build/tests/bench/bench" "${arguments[@]}" --backend "$build/tests/bench/echo_backend" \
   --programs "$root/tests/bench/contestants"
