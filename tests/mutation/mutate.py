@@ -23,7 +23,7 @@ import time
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 PROGRAMS = ["unit", "golden", "sim"]  # the first that fails has caught the mutant
-LIBRARIES = {"shim/core": "shim/libshim_core.a", "common": "common/libcommon.a"}  # by folder of the sources
+LIBRARIES = {"shim/core": "shim/libshim_core.a", "common": "common/libcommon.a", "shim/io": "shim/libshim_io.a"}  # by folder of the sources
 COMPILE_FLAGS = "-g0 -w"  # quicker; a mutant may leave something unused
 LINK_FLAGS = "-fuse-ld=gold -Wl,--strip-debug" if shutil.which("ld.gold") else "-Wl,--strip-debug"  # for speed
 CPU_LIMIT_S = 120  # of one program; one that hangs has caught the mutant, too

@@ -141,6 +141,25 @@ TEST_CASE("session 7: busy at the very end of the heartbeat timeout is still bus
   }
 }
 
+TEST_CASE(
+    "session 7: one that falls silent while its heartbeats are in doubt is busy, not wedged") {
+  Settings settings = default_settings();
+  settings.ping_interval = settings.pong_timeout = 1s;
+  Driver d(settings);
+  d.establish();
+  beat(d, 10s);
+  d.host(request("1", "tools/call"));
+  d.advance(27s);  // a pong has answered the doubt
+  d.pongs = false;
+  d.advance(20s);
+  CHECK(d.session.phase() == Phase::ready);
+  d.pongs = true;
+  d.pong();
+  d.backend(heartbeat());
+  beat(d, 1min);
+  CHECK(d.session.epoch() == 1);
+}
+
 TEST_CASE("session 7: heartbeat timeout 0 expects none") {
   Settings settings = default_settings();
   settings.heartbeat_timeout = {};
