@@ -47,7 +47,10 @@ std::optional<Duration> parse_duration(std::string_view text) {
     if (unit != known.name) continue;
     const double nanoseconds = number * static_cast<double>(known.length.count());
     if (nanoseconds > static_cast<double>(longest.count())) return std::nullopt;
-    return Duration(static_cast<Duration::rep>(std::llround(nanoseconds)));
+    // Beyond some days a double no longer tells single nanoseconds apart.
+    constexpr double exact_below = 1LL << 50;
+    const Duration::rep step = nanoseconds < exact_below ? 1 : 1000;
+    return Duration(std::llround(nanoseconds / static_cast<double>(step)) * step);
   }
   return std::nullopt;
 }

@@ -155,10 +155,12 @@ TEST_CASE(
     CHECK(again->count() == value.count());
   };
   for (const char* text :
-       {"0.000001ms", "100.0005s", "1.234567s", "1000000.5ms", "0.1h", "9999.9h"}) {
+       {"0.000001ms", "100.0005s", "1.234567s", "1000000.5ms", "0.1h", "5000.1h", "9999.9h"}) {
     reads_back(*parse_duration(text));
   }
   Prng random(1);
+  for (int i = 0; i < 500; ++i)  // up to 10,000 h with any fraction
+    reads_back(parse_duration(std::to_string(random.next() % 36'000'000) + ".123456789s").value());
   for (int i = 0; i < 500; ++i) {
     const std::int64_t unit =
         std::array<std::int64_t, 4>{1, 1'000, 1'000'000, 1'000'000'000}[random.next() % 4];
