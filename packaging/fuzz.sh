@@ -4,7 +4,7 @@ set -euo pipefail
 
 usage() {
   cat <<'TEXT'
-Usage: packaging/fuzz.sh [--seconds N] [TARGET...]
+Usage: packaging/fuzz.sh [--seconds N] [--seed N] [TARGET...]
 
 Builds the preset "fuzz" (clang's libFuzzer, AddressSanitizer, UndefinedBehaviorSanitizer) and runs
 each fuzzer, two at once, starting from tests/fuzz/corpus and from what earlier runs have found.
@@ -13,6 +13,8 @@ TARGET is the name of a file in tests/fuzz without .cpp; without one all are run
 to do with an input that fails.
 
   --seconds N  how long each fuzzer runs (default 30)
+  --seed N     always the same inputs in the same order, as far as the time goes (default: others
+               each time)
   -h, --help   this text
 
 Environment:
@@ -28,12 +30,18 @@ bad_usage() {
 }
 
 seconds=30
+seed=0 # libFuzzer's word for "any"
 targets=()
 while (($# > 0)); do
   case "$1" in
     --seconds)
       [[ "${2:-}" =~ ^[1-9][0-9]{0,6}$ ]] || bad_usage "--seconds needs a whole number above 0"
       seconds="$2"
+      shift
+      ;;
+    --seed)
+      [[ "${2:-}" =~ ^[1-9][0-9]{0,8}$ ]] || bad_usage "--seed needs a whole number above 0"
+      seed="$2"
       shift
       ;;
     -h | --help)
@@ -82,7 +90,7 @@ start() {
   mkdir -p "$work/$target" "$work/failures/$target"
   timeout --kill-after=10s $((seconds + 120)) env --default-signal=INT,QUIT \
     "build/fuzz/tests/fuzz/fuzz_$target" "$work/$target" "$corpus/$target" \
-    -max_total_time="$seconds" -max_len=4096 -timeout=20 -rss_limit_mb=2048 -print_final_stats=1 \
+    -seed="$seed" -max_total_time="$seconds" -max_len=4096 -timeout=20 -rss_limit_mb=2048 -print_final_stats=1 \
     -dict=tests/fuzz/words.dict -artifact_prefix="$work/failures/$target/" \
     </dev/null >"$work/$target.log" 2>&1 &
   running[$!]="$target"
