@@ -73,6 +73,17 @@ TEST_CASE("session 7: a backend whose heartbeats stop while pongs come is wedged
   CHECK(settled(d.take_host().back()).reason == "outcome-unknown");
 }
 
+TEST_CASE(
+    "session 6, 7: an initialize that a wedged link had is answered in the turn of its loss") {
+  Driver d;
+  d.host(initialize("0"));  // before there is a link, so that the cache is loaded
+  d.go_ready();
+  d.backend(heartbeat());
+  d.advance(30s);  // no answer, no heartbeat; the driver wants each deadline to be dealt with
+  CHECK(d.logged("lost: wedged: ") == 1);
+  CHECK(d.take_host().size() == 1);
+}
+
 TEST_CASE("session 7: no heartbeat, no rule; and a new link begins without one") {
   Driver d;
   d.establish();
