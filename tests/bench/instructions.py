@@ -20,6 +20,8 @@ import sys
 import tempfile
 import time
 
+from release_build import build_release
+
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 RECORD = HERE / "instructions.txt"
@@ -220,19 +222,6 @@ def write_record(here, figures):
     RECORD.write_text("\n".join(lines + [f"{name} {value}" for name, value in figures.items()]) + "\n")
 
 
-def build():
-    """The release preset, as memcheck.sh and the others build theirs."""
-    extra = os.environ.get("MCP_WS_SHIM_CMAKE_ARGS", "").split()
-    jobs = os.environ.get("CMAKE_BUILD_PARALLEL_LEVEL", str(os.cpu_count()))
-    for command in (["cmake", "--preset", "release", *extra],
-                    ["cmake", "--build", "--preset", "release", "--target", "mcp-ws-shim", "fake_backend",
-                     "--parallel", jobs]):
-        done = subprocess.run(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                              stderr=subprocess.STDOUT, text=True, check=False)
-        if done.returncode != 0:
-            fail("the build failed\n" + "\n".join(done.stdout.splitlines()[-40:]))
-
-
 def verdict(value, before):
     change = value / before - 1
     text = f"{change:+.1%} against {before}"
@@ -259,7 +248,8 @@ def main():
         print(f"SKIPPED: {missing[0]} is not installed (packaging/install-deps.sh --ci)")
         return
     if options.shim is None:
-        build()
+        if error := build_release(ROOT):
+            fail(error)
         options.shim = ROOT / "build/release/shim/mcp-ws-shim"
         options.backend = ROOT / "build/release/tests/backend/fake_backend"
     for program in (options.shim, options.backend):

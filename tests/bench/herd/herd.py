@@ -27,6 +27,9 @@ import tempfile
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
+sys.path.insert(0, str(ROOT / "tests" / "bench"))
+from release_build import build_release  # noqa: E402 (its folder must be known first)
+
 START_LIMIT_S = 180
 RECOVERY_LIMIT_S = 300
 SETTLED_S = 6  # longer than --min-uptime, so that the backoff starts from its base
@@ -234,19 +237,6 @@ def outage_of(options, jitter, outage):
         report(options, fleet, jitter, outage, killed_at, back_at)
 
 
-def build():
-    """The release preset, as the other scripts build theirs."""
-    extra = os.environ.get("MCP_WS_SHIM_CMAKE_ARGS", "").split()
-    jobs = os.environ.get("CMAKE_BUILD_PARALLEL_LEVEL", str(os.cpu_count()))
-    for command in (["cmake", "--preset", "release", *extra],
-                    ["cmake", "--build", "--preset", "release", "--target", "mcp-ws-shim", "fake_backend",
-                     "--parallel", jobs]):
-        done = subprocess.run(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                              stderr=subprocess.STDOUT, text=True, check=False)
-        if done.returncode != 0:
-            fail("the build failed\n" + "\n".join(done.stdout.splitlines()[-40:]))
-
-
 def parse():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--shims", type=int, default=1000, metavar="N")
@@ -294,7 +284,8 @@ def main():
     signal.signal(signal.SIGTERM, end)
     signal.signal(signal.SIGINT, end)
     if options.shim is None:
-        build()
+        if error := build_release(ROOT):
+            fail(error)
         options.shim = ROOT / "build/release/shim/mcp-ws-shim"
         options.backend = ROOT / "build/release/tests/backend/fake_backend"
     print("| jitter | lost | outage | 50 % ready | 90 % | 99 % | all | peak per 100 ms | peak after the return |"
