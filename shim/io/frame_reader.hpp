@@ -11,7 +11,7 @@ namespace shim {
 
 /// Takes apart what a WebSocket server sends (RFC 6455 § 5), in pieces of any size and without a
 /// copy of what messages consist of. It looks at headers only; libwebsockets looks at each byte,
-/// which costs forty times as much for a large message.
+/// which was half of what an echoed megabyte cost.
 class FrameReader {
  public:
   enum class Kind : std::uint8_t {

@@ -8,7 +8,7 @@ namespace shim {
 /// it.
 void keep_freed_memory();
 
-/// Gives what is kept back to the system. Takes some 10 us, more if there is much.
+/// Gives what is kept back to the system.
 void return_memory();
 
 /// Lets go of the pages of programs and libraries that only starting up has touched: options,
