@@ -10,12 +10,17 @@ namespace fuzz {
 
 namespace jsonrpc = shim::jsonrpc;
 
-void SessionBooks::owe(std::string_view id, bool is_request, const shim::PendingTable* pending) {
+void SessionBooks::owe(std::string_view id) {
   ++nameless_;  // what cannot be answered under its id may be answered under none
-  if (id.empty()) return;
-  Id& entry = ids_[jsonrpc::token_key(id)];
-  ++(is_request ? entry.requests : entry.others);
-  if (pending != nullptr && pending->find(id) == nullptr) entry.writes_now = 0;
+  if (!id.empty()) ++ids_[jsonrpc::token_key(id)].others;
+}
+
+void SessionBooks::owe_request(const jsonrpc::Message& request, const shim::PendingTable& pending) {
+  ++nameless_;
+  Id& entry = ids_[jsonrpc::token_key(request.id)];
+  ++entry.requests;
+  if (goes_out_once(request.method)) ++entry.once_requests;
+  if (pending.find(request.id) == nullptr) entry.writes_now = 0;
 }
 
 void SessionBooks::host_says(std::string_view text, const shim::PendingTable& pending) {
@@ -29,13 +34,13 @@ void SessionBooks::host_says(std::string_view text, const shim::PendingTable& pe
       host_says_too_much(scanner);
       return;
     }
-    case jsonrpc::Read::refused: owe(message.usable_id(), false, nullptr); return;
+    case jsonrpc::Read::refused: owe(message.usable_id()); return;
     case jsonrpc::Read::batch: {
       const auto elements = reader.elements();
-      if (elements.empty()) owe({}, false, nullptr);
+      if (elements.empty()) owe({});
       for (const std::string_view element : elements) {
         if (element.starts_with('[')) {
-          owe({}, false, nullptr);
+          owe({});
         } else {
           host_says(element, pending);
         }
@@ -44,14 +49,14 @@ void SessionBooks::host_says(std::string_view text, const shim::PendingTable& pe
     }
     case jsonrpc::Read::message: break;
   }
-  if (message.kind == jsonrpc::Kind::request) owe(message.id, true, &pending);
-  if (message.kind == jsonrpc::Kind::other) owe(message.usable_id(), false, nullptr);
+  if (message.kind == jsonrpc::Kind::request) owe_request(message, pending);
+  if (message.kind == jsonrpc::Kind::other) owe(message.usable_id());
   if (message.method == "notifications/cancelled" && !message.request_id.empty())
     ids_[jsonrpc::token_key(message.request_id)].cancelled = true;
 }
 
 void SessionBooks::host_says_too_much(const shim::IdScanner& found) {
-  owe(found.ids().empty() ? std::string() : found.ids().back(), false, nullptr);
+  owe(found.ids().empty() ? std::string() : found.ids().back());
 }
 
 void SessionBooks::host_hears(std::string_view line, bool forged) {
@@ -98,9 +103,9 @@ void SessionBooks::backend_hears(std::string_view text) {
   if (message.kind != jsonrpc::Kind::request) return;
   const auto entry = ids_.find(jsonrpc::token_key(message.id));
   if (entry == ids_.end()) return;  // the shim's own
-  ++entry->second.writes;
-  ++entry->second.writes_now;
-  if (goes_out_once(message.method)) SHIM_CHECK(entry->second.writes <= entry->second.requests);
+  Id& id = entry->second;
+  ++id.writes_now;
+  if (goes_out_once(message.method)) SHIM_CHECK(++id.once_writes <= id.once_requests);
 }
 
 void SessionBooks::close() const {

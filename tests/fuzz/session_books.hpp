@@ -39,12 +39,15 @@ class SessionBooks {
     std::size_t requests = 0;  ///< owed one answer each
     std::size_t others = 0;    ///< messages that may be answered under it
     std::size_t answers = 0;
-    std::size_t writes = 0;      ///< to the backend
-    std::size_t writes_now = 0;  ///< of the request that is pending
+    std::size_t writes_now = 0;     ///< to the backend, of the request that is pending
+    std::size_t once_requests = 0;  ///< those of `requests` that must not be carried out twice
+    std::size_t once_writes = 0;    ///< theirs to the backend
     bool cancelled = false;
   };
 
-  void owe(std::string_view id, bool is_request, const shim::PendingTable* pending);
+  /// An answer under `id`, or under none if it is empty, is due or may come.
+  void owe(std::string_view id);
+  void owe_request(const shim::jsonrpc::Message& request, const shim::PendingTable& pending);
   void check_own_answer(std::string_view line, const Id& id) const;
   [[nodiscard]] bool goes_out_once(std::string_view method) const;
 
