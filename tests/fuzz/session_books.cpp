@@ -10,17 +10,22 @@ namespace fuzz {
 
 namespace jsonrpc = shim::jsonrpc;
 
-void SessionBooks::owe(std::string_view id) {
-  ++nameless_;  // what cannot be answered under its id may be answered under none
-  if (!id.empty()) ++ids_[jsonrpc::token_key(id)].others;
+SessionBooks::Id& SessionBooks::owe(std::string_view id, const shim::PendingTable& pending) {
+  Id& entry = ids_[jsonrpc::token_key(id)];
+  if (pending.find(id) == nullptr) entry.writes_now = 0;
+  return entry;
 }
 
 void SessionBooks::owe_request(const jsonrpc::Message& request, const shim::PendingTable& pending) {
-  ++nameless_;
-  Id& entry = ids_[jsonrpc::token_key(request.id)];
+  ++nameless_;  // what cannot be answered under its id may be answered under none
+  Id& entry = owe(request.id, pending);
   ++entry.requests;
   if (goes_out_once(request.method)) ++entry.once_requests;
-  if (pending.find(request.id) == nullptr) entry.writes_now = 0;
+}
+
+void SessionBooks::owe_other(std::string_view id, const shim::PendingTable& pending) {
+  ++nameless_;
+  if (!id.empty()) ++owe(id, pending).others;
 }
 
 void SessionBooks::host_says(std::string_view text, const shim::PendingTable& pending) {
@@ -31,16 +36,16 @@ void SessionBooks::host_says(std::string_view text, const shim::PendingTable& pe
     case jsonrpc::Read::invalid: {
       shim::IdScanner scanner;
       scanner.feed(text);
-      host_says_too_much(scanner);
+      host_says_too_much(scanner, pending);
       return;
     }
-    case jsonrpc::Read::refused: owe(message.usable_id()); return;
+    case jsonrpc::Read::refused: owe_other(message.usable_id(), pending); return;
     case jsonrpc::Read::batch: {
       const auto elements = reader.elements();
-      if (elements.empty()) owe({});
+      if (elements.empty()) owe_other({}, pending);
       for (const std::string_view element : elements) {
         if (element.starts_with('[')) {
-          owe({});
+          owe_other({}, pending);
         } else {
           host_says(element, pending);
         }
@@ -50,13 +55,14 @@ void SessionBooks::host_says(std::string_view text, const shim::PendingTable& pe
     case jsonrpc::Read::message: break;
   }
   if (message.kind == jsonrpc::Kind::request) owe_request(message, pending);
-  if (message.kind == jsonrpc::Kind::other) owe(message.usable_id());
+  if (message.kind == jsonrpc::Kind::other) owe_other(message.usable_id(), pending);
   if (message.method == "notifications/cancelled" && !message.request_id.empty())
     ids_[jsonrpc::token_key(message.request_id)].cancelled = true;
 }
 
-void SessionBooks::host_says_too_much(const shim::IdScanner& found) {
-  owe(found.ids().empty() ? std::string() : found.ids().back());
+void SessionBooks::host_says_too_much(const shim::IdScanner& found,
+                                      const shim::PendingTable& pending) {
+  owe_other(found.ids().empty() ? std::string() : found.ids().back(), pending);
 }
 
 void SessionBooks::host_hears(std::string_view line, bool forged) {

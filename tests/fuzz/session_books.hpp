@@ -21,7 +21,7 @@ class SessionBooks {
   /// A line that the session is about to be given.
   void host_says(std::string_view text, const shim::PendingTable& pending);
   /// A line that was too long for it.
-  void host_says_too_much(const shim::IdScanner& found);
+  void host_says_too_much(const shim::IdScanner& found, const shim::PendingTable& pending);
 
   /// A line for the host. `forged`: it may be the backend's, whatever it says.
   void host_hears(std::string_view line, bool forged);
@@ -45,9 +45,10 @@ class SessionBooks {
     bool cancelled = false;
   };
 
-  /// An answer under `id`, or under none if it is empty, is due or may come.
-  void owe(std::string_view id);
+  Id& owe(std::string_view id, const shim::PendingTable& pending);
   void owe_request(const shim::jsonrpc::Message& request, const shim::PendingTable& pending);
+  /// `id` is empty for what can be answered under none only.
+  void owe_other(std::string_view id, const shim::PendingTable& pending);
   void check_own_answer(std::string_view line, const Id& id) const;
   [[nodiscard]] bool goes_out_once(std::string_view method) const;
 

@@ -41,7 +41,7 @@ void SessionWorld::host_line_too_long(std::string_view text) {
   if (finished_ || host_closed_ || host_paused_) return;
   event::HostLineTooLong event;
   event.found.feed(text);
-  books_.host_says_too_much(event.found);
+  books_.host_says_too_much(event.found, session_->pending());
   happens(std::move(event));
 }
 
