@@ -115,6 +115,8 @@ finish_one() {
   local input
   input="$(sed -nE 's/^.*Test unit written to //p' "$log" | tail -n 1)"
   echo "  build/fuzz/tests/fuzz/fuzz_$target ${input:-$corpus/$target/*}"
+  # From CI there is often nothing but what it printed.
+  [[ -z "$input" ]] || echo "$target: the input, of base64: $(base64 -w 0 "$input")"
 }
 
 for target in "${targets[@]}"; do
