@@ -7,6 +7,7 @@
 #include <cstring>
 #include <new>
 #include <nlohmann/json.hpp>
+#include <span>
 #include <utility>
 
 namespace shim::jsonrpc {
@@ -70,9 +71,12 @@ bool escapes_are_valid(std::string_view inside) {
 
 bool is_string(std::string_view raw) { return raw.size() >= 2 && raw.front() == '"'; }
 
+/// The white space of RFC 8259 § 2.
+bool is_space(char c) { return c == ' ' || c == '\n' || c == '\r' || c == '\t'; }
+
 std::string_view trim_right(std::string_view text) {
-  const std::size_t last = text.find_last_not_of(" \t\n\r");
-  return text.substr(0, last == std::string_view::npos ? 0 : last + 1);
+  while (!text.empty() && is_space(text.back())) text.remove_suffix(1);
+  return text;
 }
 
 std::size_t count_structurals(std::string_view text) {
@@ -119,9 +123,25 @@ constexpr std::array<Slot, 23> slots{{
     {Place::error, "message", &Message::error_message},
 }};
 
+/// The slots of each place, which are neighbours.
+constexpr auto slots_by_place = [] {
+  std::array<std::span<const Slot>, 6> by_place;
+  for (std::size_t first = 0; first < slots.size();) {
+    std::size_t end = first;
+    while (end < slots.size() && slots[end].place == slots[first].place) ++end;
+    by_place[static_cast<std::size_t>(slots[first].place)] = {&slots[first], end - first};
+    first = end;
+  }
+  return by_place;
+}();
+
+std::span<const Slot> slots_of(Place place) {
+  return slots_by_place[static_cast<std::size_t>(place)];
+}
+
 const Slot* find_slot(Place place, std::string_view key) {
-  for (const Slot& slot : slots) {
-    if (slot.place == place && slot.key == key) return &slot;
+  for (const Slot& slot : slots_of(place)) {
+    if (slot.key == key) return &slot;
   }
   return nullptr;
 }
@@ -135,7 +155,12 @@ class Walk {
  public:
   Walk(std::string_view text, const std::uint32_t* starts, std::size_t count, Message& message,
        std::vector<std::string_view>& elements)
-      : text_(text), starts_(starts), count_(count), message_(message), elements_(elements) {}
+      : text_(text),
+        starts_(starts),
+        count_(count),
+        message_(message),
+        elements_(elements),
+        has_escapes_(text.find('\\') != std::string_view::npos) {}
 
   /// Whether the whole text is one valid JSON value.
   [[nodiscard]] bool run() { return value(Place::root, 1) && next_ == count_; }
@@ -174,6 +199,7 @@ class Walk {
   std::size_t next_ = 0;  ///< index of the current token
   Message& message_;
   std::vector<std::string_view>& elements_;
+  bool has_escapes_;  ///< most messages have none, and then no string needs a closer look
   std::string key_storage_;
   bool too_deep_ = false;
   bool twice_ = false;
@@ -186,7 +212,7 @@ bool Walk::value(Place place, unsigned depth) {
     case '[': return depth > depth_max ? skip_container() : array(place, depth);
     case '"': {
       const std::string_view token = take_token();
-      return escapes_are_valid(token.substr(1, token.size() - 2));
+      return !has_escapes_ || escapes_are_valid(token.substr(1, token.size() - 2));
     }
     default: break;
   }
@@ -207,12 +233,14 @@ bool Walk::object(Place place, unsigned depth) {
 bool Walk::member(Place place, unsigned depth) {
   std::string_view name;
   if (!key(name) || !take(':') || done()) return false;
-  const Slot* slot = place == Place::elsewhere ? nullptr : find_slot(place, name);
+  const Slot* const slot = find_slot(place, name);
   if (slot == nullptr) return value(Place::elsewhere, depth + 1);
   std::string_view& noted = message_.*slot->member;
   // `params` twice is no worse than any other member twice: the last one counts, as in JavaScript.
-  if (place == Place::root && !noted.empty() && slot->opens != Place::params) twice_ = true;
-  forget(slot->opens);
+  if (!noted.empty()) {
+    if (place == Place::root && slot->opens != Place::params) twice_ = true;
+    forget(slot->opens);
+  }
   const std::size_t start = starts_[next_];
   if (!value(slot->opens, depth + 1)) return false;
   const std::size_t end = done() ? text_.size() : starts_[next_];
@@ -222,9 +250,7 @@ bool Walk::member(Place place, unsigned depth) {
 
 /// Forgets what an earlier member of the same name held.
 void Walk::forget(Place place) {
-  if (place == Place::elsewhere) return;
-  for (const Slot& slot : slots) {
-    if (slot.place != place) continue;
+  for (const Slot& slot : slots_of(place)) {
     message_.*slot.member = {};
     forget(slot.opens);
   }
@@ -266,7 +292,7 @@ bool Walk::key(std::string_view& key) {
   if (peek() != '"') return false;
   const std::string_view token = take_token();
   key = token.substr(1, token.size() - 2);
-  if (key.find('\\') == std::string_view::npos) return true;
+  if (!has_escapes_ || key.find('\\') == std::string_view::npos) return true;
   if (!escapes_are_valid(key)) return false;
   key_storage_ = unquote(token);
   key = key_storage_;

@@ -41,7 +41,8 @@ void Session::on_event(TimePoint now, Event& event, Actions& out) {
 }
 
 void Session::on_deadline(TimePoint now, Actions& out) {
-  if (finished()) return;
+  const auto due = next_deadline();  // none if finished
+  if (!due || *due > now) return;
   now_ = now;
   out_ = &out;
   if (link_paused_) supervisor_.excuse(now);
