@@ -18,6 +18,8 @@ Installs the missing packages, builds the release preset and prints tables in ma
   --awake            keeps the processors from sleeping meanwhile, with loops that give way to
                      everything else: in a virtual machine waking a processor costs more than most
                      of what is measured, and by turns
+  --one-cpu          everything on one processor: a switch from one process to the next then always
+                     costs the same, which makes the steadiest figures for single round trips
   --json FILE        also writes the figures, every single one, to FILE
   -h, --help         this text
 
@@ -34,6 +36,7 @@ bad_usage() {
 root="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
 build="$root/build/release"
 awake=false
+place=()
 arguments=(--shim "mcp-ws-shim=$build/shim/mcp-ws-shim")
 while (($# > 0)); do
   case "$1" in
@@ -43,6 +46,10 @@ while (($# > 0)); do
       shift
       ;;
     --awake) awake=true ;;
+    --one-cpu)
+      # The last that we may use; the first is often busy with interrupts.
+      place=(taskset --cpu-list "$(taskset --cpu-list --pid $$ | grep -oE '[0-9]+$')")
+      ;;
     --json)
       # The file is the caller's, wherever that is.
       arguments+=(--json "$(realpath -- "${2:?--json needs a file}")")
@@ -77,5 +84,5 @@ if "$awake"; then
   done
 fi
 
-"$build/tests/bench/bench" "${arguments[@]}" --backend "$build/tests/bench/echo_backend" \
+"${place[@]}" "$build/tests/bench/bench" "${arguments[@]}" --backend "$build/tests/bench/echo_backend" \
   --programs "$root/tests/bench/contestants"

@@ -119,32 +119,36 @@ run_program() {
   running=()
 }
 
-# The end-to-end tests mostly wait, so several files of them run at once; those that measure how idle
-# the machine is run alone. Their summaries are added up to one.
+# The end-to-end tests mostly wait, so several of their files run at once; those that measure how idle
+# the machine is run alone. Sets `status`; all summaries are in the log.
 run_e2e() {
-  local log="$1" program="$2" shards=3 worst shard file index=0 pids=() files=()
+  local log="$1" program="$2" at_once=3 worst file pid files alone=(idle reconnect)
+  local -A file_of=()
   shift 2
-  local alone='*/idle_test.cpp,*/reconnect_test.cpp'
-  run_program "$log.alone" "$program" "$@" --source-file="$alone"
+  run_program "$log.alone" "$program" "$@" \
+    --source-file="$(printf '*/%s_test.cpp,' "${alone[@]}")"
   worst=$status
-  for file in tests/e2e/*_test.cpp; do
-    [[ ",$alone," == *",*/$(basename "$file"),"* ]] && continue
-    shard=$((index++ % shards))
-    files[shard]="${files[shard]:-},*/$(basename "$file")"
-  done
-  for ((shard = 0; shard < shards; shard++)); do
-    timeout --kill-after=10s "${TEST_PROGRAM_LIMIT:-20m}" env --default-signal=INT,QUIT \
-      "$program" "$@" --source-file="${files[shard]#,}" </dev/null >"$log.$shard" 2>&1 &
-    pids+=("$!")
-  done
-  running=("${pids[@]}")
-  for ((shard = 0; shard < shards; shard++)); do
+  end_one() {
     status=0
-    wait "${pids[shard]}" || status=$?
+    wait -n -p pid "${running[@]}" || status=$?
     ((status <= worst)) || worst=$status
-    cat "$log.$shard"
+    echo "${file_of[$pid]}:"
+    cat "$log.${file_of[$pid]}"
+    unset "file_of[$pid]"
+    running=("${!file_of[@]}")
+  }
+  # Those with most cases first, or the last one would run alone for long.
+  mapfile -t files < <(grep -c 'TEST_CASE(' tests/e2e/*_test.cpp | sort -t: -k2,2nr | cut -d: -f1)
+  for file in "${files[@]}"; do
+    file="$(basename "$file" _test.cpp)"
+    [[ " ${alone[*]} " != *" $file "* ]] || continue
+    ((${#running[@]} < at_once)) || end_one
+    timeout --kill-after=10s "${TEST_PROGRAM_LIMIT:-20m}" env --default-signal=INT,QUIT \
+      "$program" "$@" --source-file="*/${file}_test.cpp" </dev/null >"$log.$file" 2>&1 &
+    file_of[$!]="$file"
+    running=("${!file_of[@]}")
   done
-  running=()
+  while ((${#running[@]} > 0)); do end_one; done
   status=$worst
   cat "$log".* >"$log"
 }
