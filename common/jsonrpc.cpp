@@ -315,9 +315,12 @@ Kind kind_of(const Message& m) {
 
 }  // namespace
 
+bool is_string_or_number(std::string_view raw) {
+  return is_string(raw) || (!raw.empty() && (raw.front() == '-' || is_digit(raw.front())));
+}
+
 std::string_view Message::usable_id() const {
-  const bool usable = is_string(id) || (!id.empty() && (id.front() == '-' || is_digit(id.front())));
-  return usable ? id : std::string_view();
+  return is_string_or_number(id) ? id : std::string_view();
 }
 
 struct Reader::Impl {

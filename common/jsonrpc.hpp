@@ -56,6 +56,9 @@ enum class Read : std::uint8_t {
   invalid,  ///< not one strictly valid UTF-8 JSON text (RFC 8259)
 };
 
+/// Whether a raw JSON value may be an id (JSON-RPC 2.0, 4) or a progress token (MCP, Progress).
+[[nodiscard]] bool is_string_or_number(std::string_view raw);
+
 /// Validates and classifies messages with simdjson; keeps its buffers between reads, and gives them
 /// back after a large one. Strictness is that of RFC 8259's grammar and no more: numbers of any
 /// size and lone surrogate escapes are legal JSON, hosts do send them, and they pass through

@@ -18,7 +18,10 @@ bool BackendRequests::is_ours(std::string_view host_id) {
 
 std::optional<std::string> BackendRequests::open(std::string_view backend_id, Epoch epoch) {
   std::string key = jsonrpc::token_key(backend_id);
-  if (open_.size() >= open_max || by_backend_id_.contains(key)) return std::nullopt;
+  if (open_.size() >= open_max || id_bytes_ + backend_id.size() > id_bytes_max ||
+      by_backend_id_.contains(key))
+    return std::nullopt;
+  id_bytes_ += backend_id.size();
   const std::uint64_t number = ++last_number_;
   std::string host_id = std::string(prefix) + std::to_string(number) + "\"";
   by_backend_id_.emplace(std::move(key), number);
@@ -55,6 +58,7 @@ std::vector<BackendRequests::Open> BackendRequests::take_all() {
 BackendRequests::Open BackendRequests::take(Map::iterator position) {
   Open open = std::move(position->second);
   open_.erase(position);
+  id_bytes_ -= open.backend_id.size();
   by_backend_id_.erase(jsonrpc::token_key(open.backend_id));
   return open;
 }

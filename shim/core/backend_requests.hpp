@@ -20,6 +20,8 @@ class BackendRequests {
  public:
   /// Open at once at most; a backend that asks for more is told so.
   static constexpr std::size_t open_max = 1024;
+  /// Bytes of the backend's ids of all that are open, at most.
+  static constexpr std::size_t id_bytes_max = std::size_t{1} << 20U;
 
   struct Open {
     std::string host_id;     ///< ours, a raw JSON string
@@ -30,8 +32,8 @@ class BackendRequests {
   /// Whether this raw id is one of those that open() gives.
   [[nodiscard]] static bool is_ours(std::string_view host_id);
 
-  /// Notes a request and returns the id it has towards the host; nullopt if too many are open or
-  /// this backend id is open already.
+  /// Notes a request and returns the id it has towards the host; nullopt if too many are open, this
+  /// backend id is open already, or there is no room for it.
   [[nodiscard]] std::optional<std::string> open(std::string_view backend_id, Epoch epoch);
 
   /// The host has answered: the request, no longer open. nullopt if we know none by this id.
@@ -48,6 +50,7 @@ class BackendRequests {
   Open take(Map::iterator position);
 
   std::uint64_t last_number_ = 0;
+  std::size_t id_bytes_ = 0;
   Map open_;                                                      ///< by our number
   std::unordered_map<std::string, std::uint64_t> by_backend_id_;  ///< token key to our number
 };

@@ -42,10 +42,21 @@ void LegacySession::begin(std::string initialize_text, std::string requested_ver
 }
 
 bool LegacySession::subscribed(std::string_view uri, std::string_view params) {
-  const auto known = subscriptions_.find(std::string(uri));
-  if (known == subscriptions_.end() && subscriptions_.size() >= subscriptions_max) return false;
-  subscriptions_.insert_or_assign(std::string(uri), std::string(params));
+  unsubscribed(uri);
+  const std::size_t bytes = uri.size() + params.size();
+  if (subscriptions_.size() >= subscriptions_max ||
+      subscription_bytes_ + bytes > subscription_bytes_max)
+    return false;
+  subscriptions_.emplace(uri, params);
+  subscription_bytes_ += bytes;
   return true;
+}
+
+void LegacySession::unsubscribed(std::string_view uri) {
+  const auto known = subscriptions_.find(std::string(uri));
+  if (known == subscriptions_.end()) return;
+  subscription_bytes_ -= known->first.size() + known->second.size();
+  subscriptions_.erase(known);
 }
 
 std::string LegacySession::resume_initialize(std::string_view id) const {

@@ -29,6 +29,8 @@ class LegacySession {
  public:
   /// Subscriptions remembered at most; further ones work but do not survive a restart.
   static constexpr std::size_t subscriptions_max = 4096;
+  /// Bytes of their URIs and parameters, likewise.
+  static constexpr std::size_t subscription_bytes_max = std::size_t{4} << 20U;
 
   /// The host has sent `initialize`: a new session begins and replaces what was known.
   void begin(std::string initialize_text, std::string requested_version);
@@ -40,7 +42,7 @@ class LegacySession {
   void level_set(std::string_view params) { level_params_ = params; }
   /// Returns false if there is no room to remember it.
   [[nodiscard]] bool subscribed(std::string_view uri, std::string_view params);
-  void unsubscribed(std::string_view uri) { subscriptions_.erase(std::string(uri)); }
+  void unsubscribed(std::string_view uri);
 
   /// Whether a new link has to be told anything.
   [[nodiscard]] bool is_established() const { return told_.has_value(); }
@@ -77,6 +79,7 @@ class LegacySession {
   bool host_initialized_ = false;
   std::string level_params_;                          ///< params of the last logging/setLevel
   std::map<std::string, std::string> subscriptions_;  ///< URI to params of its subscribe
+  std::size_t subscription_bytes_ = 0;
 };
 
 }  // namespace shim

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "common/json_value.hpp"
+#include "common/jsonrpc.hpp"
 
 namespace shim {
 namespace {
@@ -92,6 +93,7 @@ void Lists::shown(ListKind kind, std::string_view result, bool first_page, Epoch
   shown.epoch = epoch;
   shown.paged = !first_page || !is_complete_list(result);
   shown.result = shown.paged ? std::string_view() : result;
+  jsonrpc::flatten(shown.result);  // it may become part of an answer of ours
 }
 
 Lists::Comparison Lists::compare(ListKind kind, std::string_view result) const {

@@ -8,13 +8,19 @@
 namespace shim {
 
 void Liveness::start(TimePoint now) {
-  heartbeat_at_.reset();
+  started_at_ = now;
   ping_round_trip_.reset();
   doubted_ = wedged_ = looking_ = false;
   listen(now);
+  if (heartbeat_at_) expect_heartbeat();
 }
 
 void Liveness::stop() {
+  rest();
+  heartbeat_at_.reset();
+}
+
+void Liveness::rest() {
   state_ = State::off;
   pinged_at_.reset();
   timers_.disarm(Timer::silence);
@@ -50,8 +56,9 @@ void Liveness::pong(TimePoint now) {
 
 void Liveness::heartbeat(TimePoint now) {
   heard(now);
-  if (state_ == State::off || settings_.heartbeat_timeout == Duration::zero()) return;
+  if (settings_.heartbeat_timeout == Duration::zero()) return;
   heartbeat_at_ = now;
+  if (state_ == State::off) return;
   if (doubted_ || !timers_.armed(Timer::heartbeat)) expect_heartbeat();
 }
 
@@ -66,7 +73,7 @@ Duration Liveness::heartbeat_grace() const {
 
 void Liveness::pause(TimePoint now, bool paused) {
   if (paused) {
-    stop();
+    rest();
     return;
   }
   listen(now);
@@ -150,7 +157,7 @@ std::optional<Loss> Liveness::verdict(TimePoint now, bool in_flight, const Healt
   const std::string said = "nothing was heard for " + describe_duration(silence);
   if (!in_flight)
     return Loss{.cause = Cause::no_pong, .detail = said + ", a ping was not answered"};
-  if (health.replaced_since(heard_at_)) {
+  if (health.replaced_since(std::min(heard_at_, started_at_ + first_report_time))) {
     return Loss{.cause = Cause::replaced,
                 .detail = said + ", and the health file names another process"};
   }

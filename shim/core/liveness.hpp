@@ -21,15 +21,19 @@ namespace shim {
 /// spent in silence never counts against its heartbeats.
 class Liveness {
  public:
+  /// A backend's first report may come shortly after its link is ready; what was there until then
+  /// was left over from the one before.
+  static constexpr Duration first_report_time = std::chrono::seconds(3);
+
   /// `settings` and `timers` must outlive it. Owns Timer::silence and Timer::heartbeat.
   Liveness(const Settings& settings, TimerTable& timers) : settings_(settings), timers_(timers) {}
 
   /// A link has become ready: the backend was heard just now.
   void start(TimePoint now);
-  /// There is no ready link any more.
+  /// There is no link any more.
   void stop();
 
-  // What came over the link.
+  // What came over the link. Of what comes before start() only heartbeats count.
   void heard(TimePoint now);
   void pong(TimePoint now);
   void heartbeat(TimePoint now);
@@ -76,6 +80,7 @@ class Liveness {
     silent,     ///< and was not answered in time
   };
 
+  void rest();
   void listen(TimePoint now);
   void ping(TimePoint now, Epoch epoch, Actions& out);
   void expect_heartbeat();
@@ -90,6 +95,7 @@ class Liveness {
   const Settings& settings_;
   TimerTable& timers_;
   State state_ = State::off;
+  TimePoint started_at_;
   TimePoint heard_at_;
   std::optional<TimePoint> pinged_at_;  ///< the ping that a pong would answer
   std::optional<Duration> ping_round_trip_;

@@ -49,11 +49,11 @@ class Outbox {
   void drop_all_but(Epoch epoch);
 
   /// Gives every item without a deadline this one. Called when sending becomes impossible. `exempt`
-  /// says for a raw request id that it may wait for ever.
+  /// says for an order number and its item that it may wait for ever.
   template <typename Exempt>
   void set_missing_deadlines(TimePoint deadline, Exempt exempt) {
     for (auto& [order, item] : items_) {
-      if (item.deadline || (!item.request_id.empty() && exempt(item.request_id))) continue;
+      if (item.deadline || exempt(order, std::as_const(item))) continue;
       item.deadline = deadline;
       deadlines_.emplace(deadline, order);
     }

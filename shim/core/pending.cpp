@@ -9,6 +9,14 @@
 namespace shim {
 namespace {
 
+/// Each is stored up to four times: here, in the timeouts and with the tokens.
+std::size_t name_bytes_of(const Request& request) {
+  const auto beyond_short = [](std::string_view name) {
+    return name.size() > 64 ? name.size() : 0;
+  };
+  return 4 * (beyond_short(request.id) + beyond_short(request.progress_token));
+}
+
 void sort_by_order(std::vector<Request>& requests) {
   std::ranges::sort(requests, {}, &Request::order);
 }
@@ -21,6 +29,7 @@ PendingTable::Added PendingTable::add(Request&& request) {
   if (!inserted) return Added::duplicate;
   position->second = std::move(request);
   const Request& added = position->second;
+  name_bytes_ += name_bytes_of(added);
   // No news while a host waits for `initialize`: some take anything else for a failure.
   if (!added.progress_token.empty())
     tokens_.add(added.progress_token, added.id, added.accepted, added.waits_for_ever());
@@ -50,10 +59,16 @@ Request PendingTable::remove(std::string_view id) {
 Request PendingTable::extract(Map::const_iterator position) {
   if (timeout_ > Duration::zero()) timeouts_.remove(position->first);
   Request request = std::move(requests_.extract(position).mapped());
-  kept_bytes_ -= request.kept_text.size();
+  name_bytes_ -= name_bytes_of(request);
+  keep(request, -std::ssize(request.kept_text));
   if (request.in_flight() && !request.is_subscription()) --in_flight_;
   if (!request.progress_token.empty()) tokens_.remove(request.progress_token);
   return request;
+}
+
+void PendingTable::keep(const Request& request, std::ptrdiff_t bytes) {
+  kept_bytes_ += static_cast<std::size_t>(bytes);
+  if (request.is_subscription()) subscription_bytes_ += static_cast<std::size_t>(bytes);
 }
 
 std::vector<std::string> PendingTable::in_flight_on(Epoch epoch) const {
@@ -91,7 +106,7 @@ bool PendingTable::only_subscriptions() const {
 void PendingTable::sent(Request& request, Epoch epoch, std::string text, TimePoint now) {
   SHIM_CHECK(!request.in_flight());
   request.sent_in = epoch;
-  kept_bytes_ += text.size();
+  keep(request, std::ssize(text));
   request.kept_text = std::move(text);
   if (!request.is_subscription()) ++in_flight_;
   if (timeout_ > Duration::zero() && !request.waits_for_ever())
@@ -104,7 +119,7 @@ std::string PendingTable::requeue(Request& request) {
   timeouts_.remove(jsonrpc::token_key(request.id));
   if (!request.progress_token.empty()) tokens_.restarted(request.progress_token);
   request.sent_in = 0;
-  kept_bytes_ -= request.kept_text.size();
+  keep(request, -std::ssize(request.kept_text));
   return std::exchange(request.kept_text, {});
 }
 

@@ -96,6 +96,11 @@ class PendingTable {
   /// Bytes of kept_text over all requests.
   [[nodiscard]] std::size_t kept_bytes() const { return kept_bytes_; }
 
+  /// Of kept_bytes(), those of subscriptions.
+  [[nodiscard]] std::size_t subscription_bytes() const { return subscription_bytes_; }
+  /// Bytes of ids and progress tokens that are longer than usual, as often as they are stored.
+  [[nodiscard]] std::size_t name_bytes() const { return name_bytes_; }
+
   /// How many requests are in flight that the backend is to answer; a live subscription is not.
   [[nodiscard]] std::size_t in_flight() const { return in_flight_; }
 
@@ -125,6 +130,8 @@ class PendingTable {
   };
   using Map = std::unordered_map<std::string, Request, Hash, std::equal_to<>>;
 
+  /// Accounts for a text that is kept, or, if `bytes` is negative, no longer is.
+  void keep(const Request& request, std::ptrdiff_t bytes);
   [[nodiscard]] Map::const_iterator locate(std::string_view id) const;
   Request extract(Map::const_iterator position);
 
@@ -133,6 +140,8 @@ class PendingTable {
   ProgressTokens tokens_;
   DueQueue timeouts_;  ///< by key of the request
   std::size_t kept_bytes_ = 0;
+  std::size_t subscription_bytes_ = 0;
+  std::size_t name_bytes_ = 0;
   std::size_t in_flight_ = 0;
 };
 

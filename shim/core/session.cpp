@@ -224,14 +224,16 @@ void Session::lose_link(const Loss& loss) {
 
   outbox_.drop_all_but(0);
   if (settings_.queue_timeout > Duration::zero()) {
-    outbox_.set_missing_deadlines(now_ + settings_.queue_timeout, [this](std::string_view id) {
-      return pending_.find(id)->waits_for_ever();
-    });
+    outbox_.set_missing_deadlines(now_ + settings_.queue_timeout,
+                                  [this](std::uint64_t order, const Outbox::Item& item) {
+                                    return waits_for_ever(order, item.request_id);
+                                  });
   }
   outbox_.for_each([this](const Outbox::Item& item) {
     if (!item.request_id.empty()) offer_offline(*pending_.find(item.request_id));
   });
   for (const BackendRequests::Open& open : backend_requests_.take_all()) {
+    if (!is_mcp()) continue;  // the host would not know what to make of it
     write_host(jsonrpc::notification(
         "notifications/cancelled",
         R"({"requestId":)" + open.host_id + R"(,"reason":"the backend that asked is gone"})"));
@@ -330,6 +332,7 @@ Estate Session::abandon(Actions& out) {
                                      "mcp-ws-shim met a fault of its own and started afresh"));
   }
   for (const BackendRequests::Open& open : backend_requests_.take_all()) {
+    if (!is_mcp()) continue;
     write_host(
         jsonrpc::notification("notifications/cancelled", R"({"requestId":)" + open.host_id + "}"));
   }
@@ -373,6 +376,7 @@ void Session::balance_pressure() {
   const bool host_owes_reading = beyond(host_unwritten_, limit, host_paused_);
   const bool backend_is_slow =
       supervisor_.ready() && (beyond(outbox_.cost_bytes() + link_unwritten_, limit, host_paused_) ||
+                              beyond(pending_.name_bytes(), limit, host_paused_) ||
                               beyond(pending_.size(), pending_max, host_paused_));
   if (supervisor_.link_open() && host_is_slow != link_paused_) {
     link_paused_ = host_is_slow;

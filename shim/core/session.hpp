@@ -141,7 +141,8 @@ class Session {
   void refuse(std::string_view id, int code, std::string_view said);
   void enqueue(std::string text, std::string_view request_id, std::uint64_t order, Epoch only_for);
   [[nodiscard]] bool can_send() const;
-  [[nodiscard]] bool has_room() const;
+  [[nodiscard]] bool has_room(std::size_t bytes, bool is_subscription) const;
+  [[nodiscard]] bool waits_for_ever(std::uint64_t order, std::string_view request_id) const;
   [[nodiscard]] bool may_replay(const Request& request, const Message& message) const;
   void flush();
   void send(Outbox::Item item);

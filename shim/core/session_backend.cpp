@@ -137,8 +137,11 @@ void Session::backend_request(std::string text, const Message& message) {
   const auto host_id = backend_requests_.open(message.id, epoch());
   if (!host_id) {
     drop(Drop::unexpected_request, "too many open");
-    write_link(jsonrpc::error_answer(message.id, jsonrpc::internal_error,
-                                     "too many requests to the host are open, or this id is"));
+    // A backend that goes on asking and does not read goes without an answer.
+    if (link_unwritten_ < link_window_bytes) {
+      write_link(jsonrpc::error_answer(message.id, jsonrpc::internal_error,
+                                       "too many requests to the host are open, or this id is"));
+    }
     return;
   }
   text = jsonrpc::splice(text, message.id, *host_id);
@@ -178,7 +181,11 @@ void Session::backend_notification(std::string text, const Message& message) {
   if (reads_mcp() && mcp::method(message.method) == mcp::Method::log_message &&
       is_for_the_shim(message))
     return;
-  if (is_mcp()) {
+  // Who has sent a progress token speaks MCP, whatever came before.
+  const bool is_asked_progress = reads_mcp() &&
+                                 mcp::method(message.method) == mcp::Method::progress &&
+                                 pending_.tokens().contains(message.progress_token);
+  if (is_mcp() || is_asked_progress) {
     switch (mcp::method(message.method)) {
       case mcp::Method::progress: backend_progress(std::move(text), message); return;
       case mcp::Method::cancelled: {

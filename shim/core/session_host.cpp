@@ -65,8 +65,8 @@ void Session::host_message(std::string text) {
     case jsonrpc::Kind::response: host_response(text, message); return;
     case jsonrpc::Kind::other: break;
   }
-  if (message.method.empty() && (!message.result.empty() || !message.error.empty())) {
-    drop(Drop::bad_host_answer);  // an error answer to an answer would only confuse the host
+  if (BackendRequests::is_ours(message.id)) {
+    drop(Drop::bad_host_answer);  // an error under this id would be an answer of ours to ourselves
     return;
   }
   refuse(answerable(message.usable_id()), jsonrpc::invalid_request,
@@ -104,13 +104,14 @@ void Session::handle(event::HostLineTooLong& event) {
 
 void Session::host_request(std::string text, const Message& message) {
   const mcp::Method method = reads_mcp() ? mcp::method(message.method) : mcp::Method::other;
+  if (pending_.find(message.id) != nullptr ||
+      (own_requests_.contains(message.id) && method != mcp::Method::ping)) {
+    refuse(message.id, jsonrpc::invalid_request, "a request with this id is still pending");
+    return;
+  }
   if (method == mcp::Method::ping) {
     // Always ours to answer: a host pings to learn whether this process is well.
     write_host(jsonrpc::result_answer(message.id, "{}"));
-    return;
-  }
-  if (pending_.find(message.id) != nullptr || own_requests_.contains(message.id)) {
-    refuse(message.id, jsonrpc::invalid_request, "a request with this id is still pending");
     return;
   }
   Request request;
@@ -120,7 +121,8 @@ void Session::host_request(std::string text, const Message& message) {
   request.has_cursor = !message.cursor.empty();
   request.accepted = now_;
   request.order = ++last_order_;
-  if (reads_mcp()) request.progress_token = message.meta_progress_token;
+  if (reads_mcp() && jsonrpc::is_string_or_number(message.meta_progress_token))
+    request.progress_token = message.meta_progress_token;
   request.takes_log = request.modern() && wants_info(jsonrpc::unquote(message.meta_log_level));
   request.replayable = may_replay(request, message);
   if (request.replayable && settings_.replay == Replay::safe && method == mcp::Method::tools_call)
@@ -128,7 +130,7 @@ void Session::host_request(std::string text, const Message& message) {
   // A host that is refused initialize marks the server as failed.
   const bool is_first_initialize =
       method == mcp::Method::initialize && pending_.find(initialize_id_) == nullptr;
-  if (!can_send() && !has_room() && !is_first_initialize) {
+  if (!is_first_initialize && !has_room(text.size(), request.is_subscription())) {
     settle(request, Reason::queue_full,
            "Too much is waiting for the MCP backend already. This was not carried out; it can be "
            "tried again later.");
@@ -182,7 +184,7 @@ void Session::host_notification(std::string text, const Message& message) {
       break;
     default: break;
   }
-  if (!can_send() && !has_room()) {
+  if (!has_room(text.size(), false)) {
     drop(Drop::unsendable_notification);
     return;
   }
@@ -229,9 +231,23 @@ void Session::refuse(std::string_view id, int code, std::string_view said) {
 /// Whether what is enqueued now leaves at once.
 bool Session::can_send() const { return supervisor_.ready(); }
 
-/// Whether one more message may wait. Text of any size fits into an empty box.
-bool Session::has_room() const {
-  return outbox_.count() < settings_.queue_max && outbox_.cost_bytes() < settings_.queue_bytes;
+/// Whether one more message can be taken. Text of any size fits where nothing is yet.
+bool Session::has_room(std::size_t bytes, bool is_subscription) const {
+  const auto fits = [&](std::size_t used) {
+    return used == 0 || used + bytes <= settings_.queue_bytes;
+  };
+  // It is kept for as long as it lives, whether or not the backend is there.
+  if (is_subscription && !fits(pending_.subscription_bytes())) return false;
+  if (can_send()) return true;
+  return outbox_.count() < settings_.queue_max &&
+         fits(outbox_.cost_bytes() + (outbox_.empty() ? 0 : pending_.name_bytes()));
+}
+
+/// Whether what is enqueued under this order number, and as a request if it has an id, is never
+/// given up: `initialize`, what follows it, and live subscriptions.
+bool Session::waits_for_ever(std::uint64_t order, std::string_view request_id) const {
+  if (request_id.empty()) return order == initialized_order_;
+  return pending_.find(request_id)->waits_for_ever();
 }
 
 /// Whether the request may be sent again after a loss (contract 5.3).
@@ -256,7 +272,7 @@ void Session::enqueue(std::string text, std::string_view request_id, std::uint64
     return;
   }
   const bool is_limited = settings_.queue_timeout > Duration::zero() && !supervisor_.ready() &&
-                          (request_id.empty() || !pending_.find(request_id)->waits_for_ever());
+                          !waits_for_ever(order, request_id);
   if (is_limited) item.deadline = now_ + settings_.queue_timeout;
   outbox_.push(order, std::move(item));
 }

@@ -39,17 +39,37 @@ void Supervisor::begin_round(TimePoint now) {
   all_need_a_person_ = true;
 }
 
-void Supervisor::attempt(TimePoint now, Actions& out) {
-  move(now, Phase::connecting);
-  ++epoch_;
+/// The next endpoint of the round, without those that want to be left alone.
+void Supervisor::choose_endpoint(TimePoint now) {
   if (untried_ == 0) {
     begin_round(now);
   } else {
-    endpoint_ = (endpoint_ + 1) % settings_.endpoints.size();
+    endpoint_ = after(endpoint_);
   }
   --untried_;
+  while (untried_ > 0 && is_barred(endpoint_, now)) {
+    endpoint_ = after(endpoint_);
+    --untried_;
+  }
+}
+
+bool Supervisor::round_goes_on(TimePoint now) const {
+  std::size_t next = endpoint_;
+  for (std::size_t i = 0; i < untried_; ++i) {
+    next = after(next);
+    if (!is_barred(next, now)) return true;
+  }
+  return false;
+}
+
+TimePoint Supervisor::allowed_at() const { return *std::ranges::min_element(not_before_); }
+
+void Supervisor::attempt(TimePoint now, Actions& out) {
+  move(now, Phase::connecting);
+  ++epoch_;
+  choose_endpoint(now);
   attempt_started_ = now;
-  not_before_.reset();
+  is_wanted_ = false;
   timers_.arm(Timer::attempt, now + settings_.connect_timeout);
   out.emplace_back(action::OpenLink{epoch_, endpoint_});
   log(LogLevel::debug, "link " + std::to_string(epoch_) + " connecting: " + endpoint(), out);
@@ -75,7 +95,7 @@ void Supervisor::validated(TimePoint now, Actions& out) {
 
 void Supervisor::resumed(TimePoint now, Actions& out) {
   move(now, Phase::ready);
-  is_up_ = false;
+  is_up_ = is_wanted_ = false;
   timers_.disarm(Timer::attempt);
   timers_.arm(Timer::min_uptime, now + settings_.min_uptime);
   std::string text = "link " + std::to_string(epoch_) + " ready: " + endpoint();
@@ -106,9 +126,11 @@ void Supervisor::lost(TimePoint now, const Loss& loss, Actions& out) {
   if (!loss.detail.empty()) last_error_ += ": " + loss.detail;
 
   if (!was_ready && endpoint_ == 0) first_failed_at_ = now;
+  if (loss.retry_after) not_before_[endpoint_] = now + *loss.retry_after;
   Duration delay = delay_after(now, loss);
   timers_.arm(Timer::reconnect, now + delay);
-  if (std::exchange(is_up_, false)) wanted(now);
+  const bool helps_to_hurry = loss.cause != Cause::incompatible && !needs_a_person(loss);
+  if (std::exchange(is_up_, false) || (is_wanted_ && helps_to_hurry)) wanted(now);
   delay = *timers_.get(Timer::reconnect) - now;
   out.emplace_back(action::CloseLink{epoch_, false});
   log_failure(loss, was_ready, delay, out);
@@ -116,13 +138,12 @@ void Supervisor::lost(TimePoint now, const Loss& loss, Actions& out) {
 
 Duration Supervisor::delay_after(TimePoint now, const Loss& loss) {
   all_need_a_person_ = all_need_a_person_ && needs_a_person(loss);
-  if (untried_ > 0) return Duration::zero();
+  if (round_goes_on(now)) return Duration::zero();
+  untried_ = 0;
   const Duration delay =
       all_need_a_person_ ? backoff_.failed_for_good(now, random_) : backoff_.failed(now, random_);
   all_need_a_person_ = true;
-  if (!loss.retry_after) return delay;
-  not_before_ = now + *loss.retry_after;
-  return std::max(delay, *loss.retry_after);
+  return std::max(delay, allowed_at() - now);
 }
 
 void Supervisor::log_failure(const Loss& loss, bool was_ready, Duration delay, Actions& out) {
@@ -140,13 +161,19 @@ void Supervisor::log_failure(const Loss& loss, bool was_ready, Duration delay, A
   log(show ? LogLevel::warn : LogLevel::debug, std::move(text), out, name(loss.cause));
 }
 
-void Supervisor::wanted(TimePoint now) { schedule(now, not_before_.value_or(now)); }
+void Supervisor::wanted(TimePoint now) {
+  is_wanted_ = phase_ != Phase::waiting && phase_ != Phase::ready;
+  schedule(now, allowed_at());
+}
 
-void Supervisor::demanded(TimePoint now) { schedule(now, now); }
+void Supervisor::demanded(TimePoint now) {
+  std::ranges::fill(not_before_, TimePoint());
+  schedule(now, now);
+}
 
 void Supervisor::backend_is_up(TimePoint now) {
   is_up_ = phase_ != Phase::waiting && phase_ != Phase::ready;
-  schedule(now, not_before_.value_or(now), sign_of_life_spacing);
+  schedule(now, allowed_at(), sign_of_life_spacing);
 }
 
 void Supervisor::schedule(TimePoint now, TimePoint earliest, Duration spacing) {

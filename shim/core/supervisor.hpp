@@ -1,7 +1,9 @@
 #pragma once
 
+#include <cstddef>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "common/backoff.hpp"
 #include "common/prng.hpp"
@@ -33,7 +35,8 @@ class Supervisor {
         timers_(timers),
         random_(random),
         backoff_(settings.backoff),
-        epoch_(last_epoch) {}
+        epoch_(last_epoch),
+        not_before_(settings.endpoints.size()) {}
 
   /// Schedules the first attempt for now.
   void start(TimePoint now);
@@ -44,7 +47,8 @@ class Supervisor {
   void resumed(TimePoint now, Actions& out);                 ///< resuming → ready
   void lost(TimePoint now, const Loss& loss, Actions& out);  ///< any of them → waiting
 
-  /// Somebody needs the link: attempt as soon as the spacing and a Retry-After allow.
+  /// Somebody needs the link: attempt as soon as the spacing and a Retry-After allow, also after
+  /// the attempt that is under way if that fails.
   void wanted(TimePoint now);
 
   /// Like wanted(), for a person's wish: no Retry-After stands in its way.
@@ -94,6 +98,17 @@ class Supervisor {
  private:
   void move(TimePoint now, Phase to);
   void begin_round(TimePoint now);
+  void choose_endpoint(TimePoint now);
+  [[nodiscard]] std::size_t after(std::size_t endpoint) const {
+    return (endpoint + 1) % settings_.endpoints.size();
+  }
+  /// Whether a Retry-After of this endpoint keeps us away from it.
+  [[nodiscard]] bool is_barred(std::size_t endpoint, TimePoint now) const {
+    return not_before_[endpoint] > now;
+  }
+  [[nodiscard]] bool round_goes_on(TimePoint now) const;
+  /// When the first endpoint that may be tried is, or was, no longer barred.
+  [[nodiscard]] TimePoint allowed_at() const;
   void attempt(TimePoint now, Actions& out);
   [[nodiscard]] Duration delay_after(TimePoint now, const Loss& loss);
   void schedule(TimePoint now, TimePoint earliest, Duration spacing = attempt_spacing);
@@ -114,12 +129,13 @@ class Supervisor {
   bool all_need_a_person_ = true;             ///< every failure of this round
   std::optional<TimePoint> first_failed_at_;  ///< the first endpoint, and not ready since
   std::optional<TimePoint> attempt_started_;
-  std::optional<TimePoint> not_before_;  ///< what a Retry-After asked for
+  std::vector<TimePoint> not_before_;  ///< by endpoint: what its last Retry-After asked for
   std::optional<TimePoint> down_since_;
   TimePoint phase_since_;
   TimePoint ready_since_;
   Duration ping_round_trip_{};
-  bool is_up_ = false;  ///< a sign of life came while an attempt was under way
+  bool is_up_ = false;      ///< a sign of life came while an attempt was under way
+  bool is_wanted_ = false;  ///< somebody asked for the link meanwhile
   unsigned outage_attempts_ = 0;
   std::string last_error_;
 };

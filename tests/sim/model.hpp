@@ -155,6 +155,7 @@ class Model {
   /// What is known of the backend at the other end of the present link (contract 7).
   struct Pulse {
     bool watched = false;  ///< the link is ready, and read
+    TimePoint ready;
     TimePoint heard;
     std::optional<TimePoint> pinged;  ///< and nothing heard since
     TimePoint last_ping;
@@ -228,6 +229,7 @@ class Model {
   [[nodiscard]] bool may_be_given_up(TimePoint last_byte) const;
   void judge_pulse(const CoreView& core);
   void judge_heartbeats();
+  [[nodiscard]] bool is_replaced() const;
   void judge_silence();
   [[nodiscard]] std::optional<std::string> overdue_loss() const;
   void judge_signs(const CoreView& core);
@@ -299,6 +301,7 @@ class Model {
   Watch watch_;
   Watch watch_before_;  ///< like legacy_before_
   Pulse pulse_;
+  std::pair<Epoch, std::optional<TimePoint>> early_heartbeat_;  ///< the last before ready
   bool link_paused_ = false;
   std::optional<TimePoint> loss_due_;  ///< when it was first overdue to give the link up
   HealthBook health_;

@@ -44,6 +44,8 @@ void Model::note_log(std::string_view line, const Json& message) {
     if (pulse_.watched) {
       pulse_.heartbeat = now_;
       pulse_.lone_pong.reset();
+    } else if (!link_paused_) {
+      early_heartbeat_ = {live_, now_};
     }
     if (!settings_.forward_heartbeats) return;
   } else if (reads_mcp() && watch_.asked_debug &&

@@ -71,13 +71,18 @@ bool Model::is_busy() const {
   });
 }
 
+/// A backend's first report, soon after its link, is not the report of another one.
+bool Model::is_replaced() const {
+  return health_.replaced() && *health_.replaced() > std::min(pulse_.heard, pulse_.ready + 3s);
+}
+
 bool Model::may_be_given_up(TimePoint last_byte) const {
   if (!pulse_.watched) return false;
   if (pulse_.pinged && now_ - *pulse_.pinged >= settings_.pong_timeout) {
     if (now_ - last_byte < settings_.pong_timeout) return false;  // it is coming round
     if (!is_busy()) return true;
     const bool other = !pulse_.process.empty() && health_.process() != pulse_.process;
-    if (other || (health_.replaced() && *health_.replaced() > pulse_.heard)) return true;
+    if (other || is_replaced()) return true;
     const Duration patience =
         health_.is_fresh(now_) ? settings_.busy_timeout : settings_.stall_timeout;
     // Bytes of a message that was not complete before the ping are not known to the core.
@@ -92,7 +97,8 @@ void Model::judge_pulse(const CoreView& core) {
   if (core.phase == Phase::ready && phase_before_ != Phase::ready) {
     pulse_ = Pulse();
     loss_due_.reset();
-    pulse_.heard = now_;
+    if (early_heartbeat_.first == live_) pulse_.heartbeat = early_heartbeat_.second;
+    pulse_.ready = pulse_.heard = now_;
     pulse_.process = health_.process();
   }
   const bool suspected = suspects_ && pulse_.watched;
@@ -130,7 +136,7 @@ std::optional<std::string> Model::overdue_loss() const {
   const auto is_past = [&](TimePoint at) { return now_ > std::max(at, silent_at) + 2 * lag; };
   if (!is_past(silent_at)) return std::nullopt;
   if (!is_busy()) return "keeps a silent link with nothing in flight";
-  if (health_.replaced() && *health_.replaced() > pulse_.heard && is_past(*health_.replaced()))
+  if (is_replaced() && is_past(*health_.replaced()))
     return "keeps a silent link although the health file names another process";
   const Duration patience =
       health_.is_fresh(now_) ? settings_.busy_timeout : settings_.stall_timeout;

@@ -100,6 +100,19 @@ TEST_CASE("backend requests: the backend's cancellation closes its request, once
   CHECK_FALSE(requests.close(*ours).has_value());
 }
 
+TEST_CASE("backend requests 12: the ids that are kept have a bound, and make room again") {
+  BackendRequests requests;
+  const auto long_id = [](char c) {
+    return "\"" + std::string(BackendRequests::id_bytes_max / 2 - 2, c) + "\"";
+  };
+  const auto first = requests.open(long_id('a'), 1);
+  REQUIRE(first.has_value());
+  CHECK(requests.open(long_id('b'), 1).has_value());
+  CHECK_FALSE(requests.open("1", 1).has_value());
+  CHECK(requests.close(*first).has_value());
+  CHECK(requests.open("1", 1).has_value());
+}
+
 TEST_CASE("backend requests 5.1: a loss takes all, in the order they came") {
   BackendRequests requests;
   for (const char* id : {"9", "3", "\"z\"", "1"}) REQUIRE(requests.open(id, 2).has_value());

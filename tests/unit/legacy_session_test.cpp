@@ -108,6 +108,17 @@ TEST_CASE("legacy session 12: so many subscriptions are remembered and no more")
   CHECK(session.steps().size() == LegacySession::subscriptions_max);
 }
 
+TEST_CASE("legacy session 12: the subscriptions that are remembered have a bound in bytes") {
+  LegacySession session;
+  const std::string params(LegacySession::subscription_bytes_max / 2 - 1, ' ');
+  CHECK(session.subscribed("a", params));
+  CHECK(session.subscribed("b", params));
+  CHECK_FALSE(session.subscribed("c", "{}"));
+  CHECK(session.subscribed("b", params));  // again, in its own place
+  session.unsubscribed("a");
+  CHECK(session.subscribed("c", "{}"));
+}
+
 TEST_CASE("legacy session 5.1: a new initialize forgets all") {
   LegacySession session;
   session.begin("{}", "2025-11-25");

@@ -257,6 +257,13 @@ TEST_CASE("lists 5.3: a list that makes no sense teaches nothing, and does no ha
   }
 }
 
+TEST_CASE("lists 3, 6: a list that may be shown again has no line breaks") {
+  Lists lists;
+  lists.shown(ListKind::tools, "{\n  \"tools\": [\r\n]\n}", true, 1);
+  REQUIRE(lists.last(ListKind::tools) != nullptr);
+  CHECK(*lists.last(ListKind::tools) == "{   \"tools\": [  ] }");
+}
+
 TEST_CASE("lists 5.3: names are compared as values") {
   Lists lists;
   lists.learn_tools(R"({"tools":[{"name":"a\u0062","annotations":{"readOnlyHint":true}}]})", true);

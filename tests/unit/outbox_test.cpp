@@ -90,7 +90,9 @@ TEST_CASE("outbox: what has no deadline gets one, others keep theirs") {
   box.push(2, {.text = "request", .request_id = "2"});
   box.push(3, {.text = "has one", .request_id = "3", .deadline = TimePoint(1s)});
   box.push(4, {.text = "exempt", .request_id = "4"});
-  const auto exempt = [](std::string_view id) { return id == "4"; };
+  const auto exempt = [](std::uint64_t order, const Outbox::Item& item) {
+    return order == 4 && item.request_id == "4";
+  };
   box.set_missing_deadlines(TimePoint(5s), exempt);
   box.set_missing_deadlines(TimePoint(7s), exempt);  // a second time changes nothing
   CHECK(box.pop_expired(TimePoint(1s))->text == "has one");

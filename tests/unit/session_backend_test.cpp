@@ -324,6 +324,29 @@ TEST_CASE("session 13: messages and bytes are counted each way") {
   CHECK(d.session.counters().links_ready == 1);
 }
 
+TEST_CASE("session 5.2: under --protocol jsonrpc a loss says nothing of the backend's requests") {
+  Settings settings = default_settings();
+  settings.protocol = Protocol::jsonrpc;
+  Driver d(settings);
+  d.go_ready();
+  d.backend(request("1", "ask"));
+  d.forget();
+  d.lose();
+  CHECK(d.take_host().empty());
+}
+
+TEST_CASE("session 12: a backend that asks and does not read is not answered without end") {
+  Driver d;
+  d.establish();
+  d.link_writes = false;
+  const std::string id = "\"" + std::string(1'000, 'x') + "\"";
+  for (int i = 0; i < 2'000; ++i) d.backend(request(id, "roots/list"));
+  std::size_t bytes = 0;
+  for (const std::string& text : d.take_link()) bytes += text.size();
+  CHECK(bytes > 0);
+  CHECK(bytes <= Session::link_window_bytes + 2'000);
+}
+
 TEST_CASE(
     "session 10: dropped messages are logged at a limited rate, their content escaped and cut") {
   Driver d;

@@ -250,6 +250,26 @@ TEST_CASE("session 7: a backend without logging is not asked for heartbeats") {
   CHECK(d.take_host().size() == 1);
 }
 
+TEST_CASE("session 7: a heartbeat that comes before the link is ready counts, on that link only") {
+  for (const bool lost : {false, true}) {
+    CAPTURE(lost);
+    Driver d;
+    d.until_connecting();
+    d.opened();
+    d.backend(heartbeat());
+    if (lost) {
+      d.lose();
+      d.until_connecting();
+      d.opened();
+    }
+    d.pong();
+    REQUIRE(d.session.phase() == Phase::ready);
+    const Epoch epoch = d.session.epoch();
+    d.advance(d.settings.heartbeat_timeout + 1s);
+    CHECK((d.session.epoch() == epoch && d.session.phase() == Phase::ready) == lost);
+  }
+}
+
 TEST_CASE("session 7: an initialized sent ahead of initialize's answer is no reason to ask early") {
   Settings settings = default_settings();
   settings.request_heartbeats = true;

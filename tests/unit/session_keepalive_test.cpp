@@ -264,6 +264,33 @@ TEST_CASE("session 8: log messages where the session takes them") {
   }
 }
 
+TEST_CASE("session 8: progress that was asked for counts also before any initialize") {
+  Settings settings = default_settings();
+  settings.request_timeout = 20s;
+  settings.keepalive_interval = 1min;
+  Driver d(settings);
+  d.go_ready();
+  d.host(request_with_token("1", "\"t\""));
+  for (int i = 1; i <= 3; ++i) {
+    d.advance(14s);
+    d.backend(progress("\"t\""));
+  }
+  CHECK(d.take_host().size() == 3);
+  d.backend(progress("\"other\""));  // not known to be MCP's
+  CHECK(d.take_host().size() == 1);
+}
+
+TEST_CASE("session 8: a progress token is a string or a number") {
+  for (const char* const token : {"null", "true", "{}", "[1]"}) {
+    CAPTURE(token);
+    Driver d;
+    d.go_ready();
+    d.host(request_with_token("1", token));
+    d.advance(1min);
+    CHECK(d.take_host().empty());
+  }
+}
+
 TEST_CASE("session 8: in the modern era a request says itself whether it takes log messages") {
   for (const bool takes : {false, true}) {
     Driver d(with_modes({.progress = false, .log = true}));

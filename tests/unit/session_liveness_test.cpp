@@ -353,6 +353,19 @@ TEST_CASE("session 7: the health file alone neither blocks nor drops anything") 
   }
 }
 
+TEST_CASE("session 7: another process than when the link became ready, whatever was heard since") {
+  Driver d(with_health_file());
+  d.feed(report(d));
+  d.go_ready();
+  d.host(request("1", "tools/call"));
+  d.advance(4s);
+  d.feed(report(d, 2));
+  d.backend(notify("n"));
+  d.pongs = false;
+  d.advance(26s);
+  CHECK(lost_by(d, "replaced"));
+}
+
 TEST_CASE("session 10: the health file's state is logged when it changes, and not too often") {
   Driver d(with_health_file());
   d.go_ready();

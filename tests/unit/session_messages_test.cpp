@@ -418,6 +418,32 @@ TEST_CASE("session 5.0: notifications pass in both directions, unknown methods t
   CHECK(d.take_host() == std::vector{text});
 }
 
+TEST_CASE("session 5.0: a ping under an id that is pending is no ping") {
+  Driver d;
+  d.go_ready();
+  d.host(request("1", "tools/call"));
+  d.host(request("1", "ping"));
+  CHECK(settled(d.one_host_line()).code == -32600);
+  d.host(request("2", "ping"));
+  CHECK(d.one_host_line() == answer("2"));
+}
+
+TEST_CASE("session 3: what looks like an answer and is none is refused under its id") {
+  Driver d;
+  d.go_ready();
+  for (const char* const line :
+       {R"({"id":7,"result":{}})", R"({"jsonrpc":"1.0","id":7,"result":1})",
+        R"({"jsonrpc":"2.0","id":7,"result":1,"error":{}})",
+        R"({"jsonrpc":"2.0","id":7,"error":"x"})"}) {
+    CAPTURE(line);
+    d.host(line);
+    const Settled told = settled(d.one_host_line());
+    CHECK(told.id == "7");
+    CHECK(told.code == -32600);
+  }
+  CHECK(d.take_link().empty());
+}
+
 TEST_CASE(
     "session 9: what a settled request is told counts failed attempts and the length of the "
     "outage") {

@@ -239,6 +239,17 @@ TEST_CASE("session 12: a batch of nothing but rubbish is not answered with many 
   CHECK(bytes <= settings.queue_bytes + batch.size());
 }
 
+TEST_CASE("session 12: what has waited goes to the link window by window") {
+  Driver d;
+  d.link_writes = false;
+  const std::string padding = "\"" + std::string(100'000, 'x') + "\"";
+  for (int i = 1; i <= 8; ++i) d.host(request(std::to_string(i), "m", padding));
+  d.go_ready();
+  CHECK(d.take_link().size() == 3);  // the third goes beyond the window
+  d.feed(event::LinkWritten{d.session.epoch(), 250'000});
+  CHECK(d.take_link().size() == 3);
+}
+
 TEST_CASE("session 12: texts kept for a replay are bounded by --queue-bytes") {
   Driver d(small());
   d.go_ready();

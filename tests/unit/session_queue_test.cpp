@@ -69,16 +69,16 @@ TEST_CASE("session 5.0: the queue is full by bytes, but one message of any size 
     d.host(request("2", "m"));
     CHECK(settled(d.one_host_line()).code == 31003);
   }
-  SUBCASE("one byte below the bound there is room, at the bound there is none") {
-    for (const std::size_t short_of : {std::size_t{1}, std::size_t{0}}) {
-      CAPTURE(short_of);
+  SUBCASE("a second one fits to the byte, or not at all") {
+    const std::string second = request("2", "m");
+    for (const std::size_t beyond : {std::size_t{0}, std::size_t{1}}) {
+      CAPTURE(beyond);
       Driver e(settings);
       const std::size_t frame = request("1", "m", "\"\"").size() + Outbox::overhead_bytes;
-      e.host(request("1", "m",
-                     "\"" + std::string(settings.queue_bytes - frame - short_of, 'x') + "\""));
-      CHECK(e.session.outbox().cost_bytes() == settings.queue_bytes - short_of);
-      e.host(request("2", "m"));
-      CHECK(e.take_host().size() == (short_of == 1 ? 0 : 1));
+      const std::size_t padding = settings.queue_bytes - second.size() - frame + beyond;
+      e.host(request("1", "m", "\"" + std::string(padding, 'x') + "\""));
+      e.host(second);
+      CHECK(e.take_host().size() == beyond);
     }
   }
   SUBCASE("what was too much is free again after it went out") {
@@ -266,6 +266,70 @@ TEST_CASE("session 5.0: a link lost while requests wait for the window gives the
   const Settled told = settled(d.one_host_line());
   CHECK(told.reason == "backend-unavailable");
   CHECK_FALSE(told.delivered);
+}
+
+TEST_CASE("session 5.1: what follows initialize waits as long as initialize does") {
+  Settings settings = default_settings();
+  settings.offline = Offline::wait;
+  Driver d(settings);
+  d.host(initialize("0"));
+  d.host(notify("notifications/initialized"));
+  d.advance(d.settings.queue_timeout + 1s);
+  d.go_ready();
+  const auto sent = d.take_link();
+  REQUIRE(sent.size() >= 2);
+  CHECK(method_of(sent[0]) == "initialize");
+  CHECK(method_of(sent[1]) == "notifications/initialized");
+}
+
+TEST_CASE("session 5.1: it is also kept when the link is lost before it was sent") {
+  Settings settings = default_settings();
+  settings.offline = Offline::wait;
+  Driver d(settings);
+  d.go_ready();
+  d.host(initialize("0"));
+  d.host(notify("notifications/initialized"));
+  d.forget();
+  d.lose();
+  d.advance(d.settings.queue_timeout + 1s);
+  d.go_ready();
+  CHECK(method_of(last_of(d.take_link())) == "notifications/initialized");
+}
+
+TEST_CASE("session 12: live subscriptions are kept up to --queue-bytes") {
+  Settings settings = default_settings();
+  settings.queue_bytes = 10'000;
+  Driver d(settings);
+  d.go_ready();
+  const auto listen = [](const std::string& id) {
+    return request(id, "subscriptions/listen",
+                   R"({"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28"},"x":")" +
+                       std::string(4'000, 'x') + "\"}");
+  };
+  d.host(listen("1"));
+  d.host(listen("2"));
+  CHECK(d.take_host().empty());
+  d.host(listen("3"));
+  CHECK(settled(d.one_host_line()).reason == "queue-full");
+  CHECK(d.session.pending().subscription_bytes() <= settings.queue_bytes);
+  d.host(request("4", "tools/call"));  // anything else is taken
+  CHECK(d.take_host().empty());
+}
+
+TEST_CASE("session 12: long ids and tokens count for what is pending") {
+  Settings settings = default_settings();
+  settings.queue_bytes = 100'000;
+  Driver d(settings);
+  SUBCASE("while ready stdin is not read further") {
+    d.go_ready();
+    for (char c = 'a'; c < 'e'; ++c) d.host(request("\"" + std::string(10'000, c) + "\"", "m"));
+    CHECK(d.host_pauses.size() == 1);
+    CHECK(d.take_host().empty());
+  }
+  SUBCASE("while away they are refused") {
+    for (char c = 'a'; c < 'e'; ++c) d.host(request("\"" + std::string(10'000, c) + "\"", "m"));
+    CHECK(d.take_host().size() == 2);
+  }
 }
 
 TEST_CASE("session 4.2: a host request asks for an attempt at once, a notification does not") {

@@ -125,6 +125,36 @@ TEST_CASE("supervisor 2: a round that starts in the middle still tries all") {
   CHECK(*rig.timers.get(Timer::reconnect) > rig.now);
 }
 
+TEST_CASE("supervisor 4.2: a Retry-After keeps us from its own endpoint only") {
+  Rig rig;
+  Actions out;
+  rig.supervisor.on_deadline(rig.now, out);  // the first: it says 503
+  rig.lose({.cause = Cause::http_status, .status = 503, .retry_after = 5s});
+  const TimePoint asked = rig.now;
+  for (int i = 0; i < 8; ++i) rig.attempt();
+  CHECK(rig.tried == std::vector<std::size_t>{1, 2, 1, 2, 1, 2, 0, 1});
+  CHECK(rig.times[1] == asked);  // the others are not kept waiting
+  CHECK(rig.times[6] >= asked + 5s);
+}
+
+TEST_CASE("supervisor 4.2: if all endpoints ask for patience the shortest counts") {
+  Rig rig;
+  Actions out;
+  std::vector<Duration> asked{20s, 40s, 30s};
+  for (const Duration patience : asked) {
+    rig.supervisor.on_deadline(rig.now, out);
+    rig.lose({.cause = Cause::http_status, .status = 503, .retry_after = patience});
+  }
+  CHECK(*rig.timers.get(Timer::reconnect) == rig.now + 20s);
+  rig.supervisor.wanted(rig.now);
+  CHECK(*rig.timers.get(Timer::reconnect) == rig.now + 20s);
+  rig.attempt();
+  CHECK(rig.tried == std::vector<std::size_t>{0});
+  rig.supervisor.demanded(rig.now);
+  for (int i = 0; i < 3; ++i) rig.attempt();
+  CHECK(rig.tried == std::vector<std::size_t>{0, 0, 1, 2});  // whatever they asked for
+}
+
 TEST_CASE("supervisor 4.2: the longest wait is for rounds in which all need a person") {
   Rig rig;
   const Loss forbidden{.cause = Cause::http_status, .status = 403};

@@ -328,6 +328,27 @@ TEST_CASE("supervisor: stopping closes a link politely, and is the end") {
   CHECK(rig.count<action::OpenLink>() == 1);
 }
 
+TEST_CASE("supervisor 4.2: who asks during an attempt need not ask again when it has failed") {
+  const Settings settings{.endpoints = {"ws://a"},
+                          .backoff = {.base = 20s, .cap = 20s, .jitter = {Jitter::Kind::ratio, 0}}};
+  for (const bool for_good : {false, true}) {
+    CAPTURE(for_good);
+    TimerTable timers;
+    Prng random(1);
+    Supervisor supervisor(settings, timers, random, 0);
+    const TimePoint start(1h);
+    Actions out;
+    supervisor.start(start);
+    supervisor.on_deadline(start, out);
+    supervisor.wanted(start + 100ms);
+    Loss loss{.cause = Cause::refused};
+    if (for_good) loss = {.cause = Cause::http_status, .status = 404};
+    supervisor.lost(start + 300ms, loss, out);
+    const TimePoint next = *timers.get(Timer::reconnect);
+    CHECK((for_good ? next >= start + 20s : next == start + 1s));
+  }
+}
+
 TEST_CASE("supervisor: stopping while waiting closes nothing") {
   Rig rig;
   rig.lose();
