@@ -17,7 +17,7 @@ void Liveness::start(TimePoint now) {
 
 void Liveness::stop() {
   rest();
-  heartbeat_at_.reset();
+  forget_heartbeats();
 }
 
 void Liveness::rest() {
@@ -60,6 +60,12 @@ void Liveness::heartbeat(TimePoint now) {
   heartbeat_at_ = now;
   if (state_ == State::off) return;
   if (doubted_ || !timers_.armed(Timer::heartbeat)) expect_heartbeat();
+}
+
+void Liveness::forget_heartbeats() {
+  heartbeat_at_.reset();
+  doubted_ = wedged_ = false;
+  timers_.disarm(Timer::heartbeat);
 }
 
 void Liveness::expect_heartbeat() {

@@ -38,6 +38,10 @@ class Liveness {
   void pong(TimePoint now);
   void heartbeat(TimePoint now);
 
+  /// The backend has been told to log less, perhaps too little for heartbeats: the rule holds from
+  /// the next one on.
+  void forget_heartbeats();
+
   /// While the link is not read its silence means nothing, and neither does what was before.
   void pause(TimePoint now, bool paused);
 

@@ -106,6 +106,9 @@ void Session::learn(const Request& request, const Message& answer) {
     }
     case mcp::Method::discover: remember(request.version, "server/discover", answer.result); return;
     case mcp::Method::set_level:
+      if (heartbeats_asked_in_ != epoch()) liveness_.forget_heartbeats();
+      learn_setting(request);
+      return;
     case mcp::Method::resources_subscribe:
     case mcp::Method::resources_unsubscribe: learn_setting(request); return;
     default: return;

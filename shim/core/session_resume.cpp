@@ -70,7 +70,10 @@ void Session::resume_answered(const Message& answer) {
   if (legacy_.is_initialized()) write_link(jsonrpc::notification("notifications/initialized"));
   request_heartbeats();
   for (const LegacySession::Step& step : legacy_.steps()) {
-    if (step.method == "logging/setLevel" && heartbeats_asked_in_ == epoch()) continue;
+    if (step.method == "logging/setLevel") {
+      if (heartbeats_asked_in_ == epoch()) continue;
+      liveness_.forget_heartbeats();
+    }
     send_own(step.method, step.params, {.purpose = OwnRequest::Purpose::restore});
   }
   if (legacy_.is_initialized()) compare_lists(*facts);

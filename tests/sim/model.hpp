@@ -229,6 +229,7 @@ class Model {
   [[nodiscard]] bool may_be_given_up(TimePoint last_byte) const;
   void judge_pulse(const CoreView& core);
   void judge_heartbeats();
+  void forget_heartbeats();
   [[nodiscard]] bool is_replaced() const;
   void judge_silence();
   [[nodiscard]] std::optional<std::string> overdue_loss() const;

@@ -315,6 +315,7 @@ void Model::learn(const Ask& ask, const Json& message) {
         message["result"].value("capabilities", Json::object()).contains("logging");
   } else if (ask.method == "logging/setLevel") {
     legacy_.level_params = ask.params;
+    forget_heartbeats();
   } else if (ask.method == "resources/subscribe") {
     legacy_.subscriptions[std::string(raw_member(ask.params, "uri"))] = ask.params;
   } else if (ask.method == "resources/unsubscribe") {

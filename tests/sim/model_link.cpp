@@ -237,6 +237,7 @@ bool Model::take_debug_wish(const std::string& method, std::string_view params) 
 
 /// Whether the session, as the host left it, wants the new link to be told this.
 bool Model::take_restore(const std::string& method, std::string_view params) {
+  if (method == "logging/setLevel") forget_heartbeats();
   if (watch_.stage == Watch::Stage::excused) return true;
   if (watch_.stage != Watch::Stage::restore) return false;
   if (may_forget() && method != "notifications/initialized") return true;

@@ -145,6 +145,14 @@ std::optional<std::string> Model::overdue_loss() const {
   return std::nullopt;
 }
 
+/// The host's log level may be too high for them.
+void Model::forget_heartbeats() {
+  if (watch_.asked_debug) return;
+  early_heartbeat_ = {};
+  pulse_.heartbeat.reset();
+  pulse_.lone_pong.reset();
+}
+
 /// Heartbeats that have stopped on a link that answers pings.
 void Model::judge_heartbeats() {
   const Duration timeout = settings_.heartbeat_timeout;

@@ -270,6 +270,19 @@ TEST_CASE("session 7: a heartbeat that comes before the link is ready counts, on
   }
 }
 
+TEST_CASE("session 7: a host that wants fewer log messages may thereby end the heartbeats") {
+  for (const bool is_refused : {false, true}) {
+    CAPTURE(is_refused);
+    Driver d;
+    d.establish();
+    beat(d, 10s);
+    d.host(request("1", "logging/setLevel", R"({"level":"error"})"));
+    d.backend(is_refused ? jsonrpc::error_answer("1", -32602, "no") : answer("1"));
+    d.advance(1min);
+    CHECK((d.session.epoch() == 1) != is_refused);
+  }
+}
+
 TEST_CASE("session 7: an initialized sent ahead of initialize's answer is no reason to ask early") {
   Settings settings = default_settings();
   settings.request_heartbeats = true;
