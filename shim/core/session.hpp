@@ -129,6 +129,7 @@ class Session {
     Purpose purpose = Purpose::restore;
     ListKind kind = ListKind::tools;  ///< for Purpose::list
     bool modern = false;              ///< likewise
+    std::string_view method{};        ///< a literal
   };
 
   // session_host.cpp: messages from the host, and answers to it.

@@ -95,8 +95,8 @@ void Session::learn(const Request& request, const Message& answer) {
     case mcp::Method::initialize: {
       auto facts = InitializeFacts::read(answer.result);
       if (!facts) {
-        log(LogLevel::warn, "the backend's initialize result names no protocol version: " +
-                                printable(answer.result));
+        log(LogLevel::warn, "the backend's initialize result names no protocol version (" +
+                                std::to_string(answer.result.size()) + " bytes)");
         return;
       }
       legacy_.established(std::move(*facts));
