@@ -82,7 +82,7 @@ std::string_view Session::answerable(std::string_view id) const {
 
 void Session::handle(event::HostLineTooLong& event) {
   const std::string limit = format_size(settings_.max_message);
-  log(LogLevel::warn, "a line from the host was skipped: longer than " + limit);
+  warn(long_line_log_, "a line from the host was skipped: longer than " + limit);
   const auto& ids = event.found.ids();
   if (!event.found.has_method()) {
     // Most likely an answer: then it is the backend that waits for it.

@@ -54,8 +54,8 @@ void Session::own_answered(const Message& answer) {
     case OwnRequest::Purpose::initialize: resume_answered(answer); return;
     case OwnRequest::Purpose::restore:
       if (answer.error.empty()) return;
-      log(LogLevel::warn, "the backend refused to restore what the host had set: " +
-                              std::string(own.method) + " got " + head_of_error(answer));
+      warn(restore_log_, "the backend refused to restore what the host had set: " +
+                             std::string(own.method) + " got " + head_of_error(answer));
       return;
     case OwnRequest::Purpose::list:
       if (!answer.result.empty()) compare_list(own.kind, own.modern, answer.result);

@@ -1,5 +1,7 @@
 // Contract 10: what the log tells of messages that go wrong: not what they say, and not each time.
 
+#include <algorithm>
+
 #include "tests/unit/mcp_texts.hpp"
 
 namespace shim::test {
@@ -79,6 +81,97 @@ TEST_CASE("session 10: an initialize result without a version is logged with its
   d.backend(answer("0", R"({"x":"in-the-body"})"));
   CHECK_FALSE(tells(d));
   CHECK(d.logged("names no protocol version (19 bytes)", LogLevel::warn) == 1);
+}
+
+/// Lines that hold `part`, after something has been done `times` times, and what the next one, 10 s
+/// later, says of those that were held back.
+template <typename Action>
+void check_limited(Driver& d, std::string_view part, Action&& action) {
+  constexpr int times = 5;
+  for (int i = 0; i < times; ++i) action(i);
+  CHECK(d.logged(part, LogLevel::warn) == 1);
+  d.advance(10s);
+  action(times);
+  CHECK(d.logged(part, LogLevel::warn) == 2);
+  const auto counted = std::count_if(d.logs.begin(), d.logs.end(), [&](const action::Log& line) {
+    return line.text.find(part) != std::string::npos &&
+           line.text.ends_with("; 4 more like it since the last line");
+  });
+  CHECK(counted == 1);
+}
+
+TEST_CASE("session 10: lines of the host that are too long are logged now and then") {
+  Driver d;
+  d.go_ready();
+  check_limited(d, "a line from the host was skipped",
+                [&](int) { d.feed(event::HostLineTooLong{IdScanner()}); });
+  CHECK(d.host_log.size() == 6);  // each is answered all the same
+}
+
+TEST_CASE("session 10: initialize results without a version are logged now and then") {
+  Driver d;
+  d.go_ready();
+  check_limited(d, "names no protocol version", [&](int i) {
+    d.host(initialize(std::to_string(i)));
+    d.backend(answer(std::to_string(i), "{}"));
+  });
+}
+
+TEST_CASE("session 10: subscriptions beyond what can be kept are logged now and then") {
+  Driver d;
+  d.establish();
+  const auto subscribe = [&](int i) {
+    ask_and_answer(
+        d, request("1", "resources/subscribe", R"({"uri":"a:)" + std::to_string(i) + R"("})"),
+        "{}");
+  };
+  const auto most = static_cast<int>(LegacySession::subscriptions_max);
+  for (int i = 0; i < most; ++i) subscribe(i);
+  CHECK(d.logged("too many subscriptions") == 0);
+  check_limited(d, "too many subscriptions", [&](int i) { subscribe(most + i); });
+}
+
+TEST_CASE("session 10: restores that are refused, or badly answered, are logged now and then") {
+  std::string part;
+  std::string bad;
+  SUBCASE("refused") {
+    part = "refused to restore";
+    bad = R"(,"error":{"code":-1,"message":"no"}})";
+  }
+  SUBCASE("badly answered") {
+    part = "request of the shim's own was not valid";
+    bad = R"(,"result":{},})";
+  }
+  Driver d;
+  d.establish();
+  for (int i = 0; i <= 5; ++i)
+    ask_and_answer(
+        d, request("1", "resources/subscribe", R"({"uri":"a:)" + std::to_string(i) + R"("})"),
+        "{}");
+  d.lose();
+  d.validate();
+  d.backend(initialize_answer(id_of(d.link_log.back().text)));
+  std::vector<std::string> own;
+  for (const std::string& text : d.take_link())
+    if (method_of(text) == "resources/subscribe") own.push_back(id_of(text));
+  REQUIRE(own.size() == 6);
+  check_limited(d, part, [&](int i) {
+    d.backend(R"({"jsonrpc":"2.0","id":)" + own.at(static_cast<std::size_t>(i)) + bad);
+  });
+}
+
+TEST_CASE("session 10: lists too large to be cached are logged now and then") {
+  Driver d;
+  d.establish();
+  // Two lists fit, three do not; a list that changes is stored each time.
+  const auto list = [](ListKind kind, int i) {
+    return list_of(kind, {item(std::to_string(i) + std::string(std::size_t{7} << 19U, 'x'))});
+  };
+  ask_and_answer(d, request("1", "prompts/list"), list(ListKind::prompts, 0));
+  ask_and_answer(d, request("1", "resources/list"), list(ListKind::resources, 0));
+  check_limited(d, "too large to be cached", [&](int i) {
+    ask_and_answer(d, request("1", "tools/list"), list(ListKind::tools, i));
+  });
 }
 
 }  // namespace
