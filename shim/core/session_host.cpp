@@ -96,8 +96,9 @@ void Session::handle(event::HostLineTooLong& event) {
   Request request;
   request.id = answerable(ids.empty() ? "" : ids.back());
   if (request.id != "null" && reads_mcp()) request.method = mcp::method(event.found.method());
-  // What its `_meta` says is not known; a host of the modern era sends nothing else.
-  if (modern_era_ && !legacy_era_) request.version = "unknown";
+  // What its `_meta` says is not known; but a host that has not sent initialize is of the modern
+  // era.
+  if (!legacy_era_) request.version = "unknown";
   settle(request, Reason::message_too_large,
          "the message is longer than " + limit + " (--max-message); it was not sent");
 }

@@ -348,6 +348,10 @@ TEST_CASE("session 9: a tools/call too long to read is settled in the form of it
     d.feed(event::HostLineTooLong{found});
     CHECK(json::parse(d.one_host_line())["result"].value("resultType", "") == "complete");
   }
+  SUBCASE("modern, for no session has begun with initialize") {
+    d.feed(event::HostLineTooLong{found});
+    CHECK(json::parse(d.one_host_line())["result"].value("resultType", "") == "complete");
+  }
   SUBCASE("legacy") {
     d.host(initialize("1"));
     d.feed(event::HostLineTooLong{found});
