@@ -224,7 +224,7 @@ void Session::host_response(const std::string& text, const Message& message) {
 
 void Session::refuse(std::string_view id, int code, std::string_view said) {
   log(LogLevel::debug, "refused a line of the host: " + std::string(said));
-  write_host(jsonrpc::error_answer(id, code, said));
+  write_host(refusal(id, code, said));
 }
 
 /// Whether what is enqueued now leaves at once.

@@ -359,6 +359,31 @@ TEST_CASE("session 9: a tools/call too long to read is settled in the form of it
   }
 }
 
+TEST_CASE("session 9: what is refused as no request says so in its data, as all our answers do") {
+  struct Row {
+    std::string name;
+    std::string line;
+    std::string reason;
+  };
+  const std::array rows{
+      Row{"no JSON", "hello", "parse-error"},
+      Row{"no message", "{}", "invalid-request"},
+      Row{"a member twice", R"({"jsonrpc":"2.0","id":4,"id":4,"method":"m"})", "invalid-request"},
+      Row{"an empty batch", "[]", "invalid-request"},
+      Row{"an id that is pending", request("1", "m"), "invalid-request"},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.name);
+    Driver d;
+    d.host(request("1", "m"));
+    d.host(row.line);
+    CHECK(settled(d.one_host_line()).data == json{{"source", "mcp-ws-shim"},
+                                                  {"reason", row.reason},
+                                                  {"delivered", false},
+                                                  {"retryable", false}});
+  }
+}
+
 TEST_CASE("session 3: a batch of the host is taken apart, each answer its own line") {
   Driver d;
   d.go_ready();
