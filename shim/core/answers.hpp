@@ -39,4 +39,8 @@ struct Circumstances {
 [[nodiscard]] std::string failure(const Request& request, Reason reason, std::string_view said,
                                   const Circumstances& circumstances, ToolErrors tool_errors);
 
+/// The answer to a line of the host that is no request the shim could take (contract 3): `code` is
+/// JSON-RPC's for it, parse_error or invalid_request. `id` is raw JSON.
+[[nodiscard]] std::string refusal(std::string_view id, int code, std::string_view said);
+
 }  // namespace shim

@@ -67,7 +67,7 @@ class LegacySession {
 
   /// One request that is to be sent once the backend has accepted `initialize` again.
   struct Step {
-    std::string method;
+    std::string_view method;  ///< a literal
     std::string params;
   };
   [[nodiscard]] std::vector<Step> steps() const;

@@ -404,10 +404,15 @@ void Session::trace(std::string_view from, const Message& message, std::size_t b
 void Session::drop(Drop why, std::string_view detail) {
   const auto index = static_cast<std::size_t>(why);
   ++counters_.dropped[index];
-  const auto held_back = drop_log_[index].pass(now_);
-  if (!held_back) return;
   std::string text = "dropped: " + std::string(name(why));
   if (!detail.empty()) text += " (" + std::string(detail) + ")";
+  warn(drop_log_[index], std::move(text));
+}
+
+/// What a message can bring about is logged now and then, however many come (contract 10).
+void Session::warn(RateLimit& limit, std::string text) {
+  const auto held_back = limit.pass(now_);
+  if (!held_back) return;
   if (*held_back > 0)
     text += "; " + std::to_string(*held_back) + " more like it since the last line";
   log(LogLevel::warn, std::move(text));

@@ -129,6 +129,7 @@ class Session {
     Purpose purpose = Purpose::restore;
     ListKind kind = ListKind::tools;  ///< for Purpose::list
     bool modern = false;              ///< likewise
+    std::string_view method{};        ///< a literal
   };
 
   // session_host.cpp: messages from the host, and answers to it.
@@ -212,6 +213,7 @@ class Session {
 
   void trace(std::string_view from, const Message& message, std::size_t bytes);
   void drop(Drop why, std::string_view detail = {});
+  void warn(RateLimit& limit, std::string text);
   void log(LogLevel level, std::string text) {
     out_->emplace_back(action::Log{level, std::move(text), epoch(), phase()});
   }
@@ -272,6 +274,12 @@ class Session {
   std::size_t link_unwritten_ = 0;       ///< bytes of WriteLink not yet handed to the kernel
   Counters counters_;
   std::array<RateLimit, static_cast<std::size_t>(Drop::count)> drop_log_;
+  RateLimit long_line_log_;
+  RateLimit restore_log_;
+  RateLimit invalid_own_log_;
+  RateLimit no_version_log_;
+  RateLimit subscriptions_log_;
+  RateLimit cache_size_log_;
 
   // The present turn: set at the door, so that no function in between passes them along.
   TimePoint now_;

@@ -57,7 +57,7 @@ void Session::settle_bad_answer(const std::vector<std::string>& ids) {
     if (own == own_requests_.end()) continue;
     if (own->second.purpose != OwnRequest::Purpose::initialize) {
       own_requests_.erase(own);
-      log(LogLevel::warn, "the backend's answer to a request of the shim's own was not valid");
+      warn(invalid_own_log_, "the backend's answer to a request of the shim's own was not valid");
       return;
     }
     lose_link({.cause = Cause::resume_refused, .detail = "the answer to initialize was not valid"});
@@ -95,8 +95,8 @@ void Session::learn(const Request& request, const Message& answer) {
     case mcp::Method::initialize: {
       auto facts = InitializeFacts::read(answer.result);
       if (!facts) {
-        log(LogLevel::warn, "the backend's initialize result names no protocol version: " +
-                                printable(answer.result));
+        warn(no_version_log_, "the backend's initialize result names no protocol version (" +
+                                  std::to_string(answer.result.size()) + " bytes)");
         return;
       }
       legacy_.established(std::move(*facts));
@@ -127,7 +127,7 @@ void Session::learn_setting(const Request& request) {
   } else if (request.method == mcp::Method::resources_unsubscribe) {
     legacy_.unsubscribed(uri);
   } else if (!legacy_.subscribed(uri, asked.params)) {
-    log(LogLevel::warn, "too many subscriptions: this one will not survive a restart");
+    warn(subscriptions_log_, "too many subscriptions: this one will not survive a restart");
   }
 }
 

@@ -82,7 +82,7 @@ std::string_view Session::answerable(std::string_view id) const {
 
 void Session::handle(event::HostLineTooLong& event) {
   const std::string limit = format_size(settings_.max_message);
-  log(LogLevel::warn, "a line from the host was skipped: longer than " + limit);
+  warn(long_line_log_, "a line from the host was skipped: longer than " + limit);
   const auto& ids = event.found.ids();
   if (!event.found.has_method()) {
     // Most likely an answer: then it is the backend that waits for it.
@@ -96,8 +96,9 @@ void Session::handle(event::HostLineTooLong& event) {
   Request request;
   request.id = answerable(ids.empty() ? "" : ids.back());
   if (request.id != "null" && reads_mcp()) request.method = mcp::method(event.found.method());
-  // What its `_meta` says is not known; a host of the modern era sends nothing else.
-  if (modern_era_ && !legacy_era_) request.version = "unknown";
+  // What its `_meta` says is not known; but a host that has not sent initialize is of the modern
+  // era.
+  if (!legacy_era_) request.version = "unknown";
   settle(request, Reason::message_too_large,
          "the message is longer than " + limit + " (--max-message); it was not sent");
 }
@@ -225,7 +226,7 @@ void Session::host_response(const std::string& text, const Message& message) {
 
 void Session::refuse(std::string_view id, int code, std::string_view said) {
   log(LogLevel::debug, "refused a line of the host: " + std::string(said));
-  write_host(jsonrpc::error_answer(id, code, said));
+  write_host(refusal(id, code, said));
 }
 
 /// Whether what is enqueued now leaves at once.

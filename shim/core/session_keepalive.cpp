@@ -14,6 +14,7 @@ constexpr std::size_t unread_bytes_max = std::size_t{64} << 10U;
 
 /// A span in whole seconds: nobody who waits wants it finer.
 std::string describe_wait(Duration span) {
+  if (span < std::chrono::seconds(1)) return "under 1 s";
   return describe_duration(std::chrono::floor<std::chrono::seconds>(span));
 }
 

@@ -185,7 +185,7 @@ void Session::save(const std::string& version, Cached& known) {
   if (auto text = known.entry.serialise(settings_.endpoints.front(), version)) {
     out_->emplace_back(action::StoreCache{version, std::move(*text)});
   } else {
-    log(LogLevel::warn, "the lists of this backend are too large to be cached");
+    warn(cache_size_log_, "the lists of this backend are too large to be cached");
   }
 }
 

@@ -1,5 +1,6 @@
 // What a new link is told before any other traffic, and what is learnt from it (contract 5.1).
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <utility>
 
@@ -15,6 +16,22 @@ bool listens(const Request& subscription, ListKind kind) {
   const nlohmann::json::json_pointer path("/params/notifications/" +
                                           std::string(list_filter(kind)));
   return message.is_object() && message.contains(path) && message.at(path) == true;
+}
+
+/// What a log may tell of an error object (contract 10): not its text, nor its data.
+std::string head_of_error(const jsonrpc::Message& answer) {
+  return "error " + printable(answer.error_code, 16) + " (" + std::to_string(answer.error.size()) +
+         " bytes)";
+}
+
+/// Likewise of a protocol version, raw JSON: it is shown if it is one, that is, a date.
+std::string shown_version(std::string_view raw) {
+  if (raw.empty()) return "none";
+  constexpr std::string_view shape = R"("0000-00-00")";
+  const bool is_date = std::equal(
+      raw.begin(), raw.end(), shape.begin(), shape.end(),
+      [](char c, char wanted) { return wanted == '0' ? c >= '0' && c <= '9' : c == wanted; });
+  return is_date ? std::string(raw) : "one that is no date";
 }
 
 }  // namespace
@@ -37,8 +54,8 @@ void Session::own_answered(const Message& answer) {
     case OwnRequest::Purpose::initialize: resume_answered(answer); return;
     case OwnRequest::Purpose::restore:
       if (answer.error.empty()) return;
-      log(LogLevel::warn, "the backend refused to restore a subscription or the log level: " +
-                              printable(answer.error));
+      warn(restore_log_, "the backend refused to restore what the host had set: " +
+                             std::string(own.method) + " got " + head_of_error(answer));
       return;
     case OwnRequest::Purpose::list:
       if (!answer.result.empty()) compare_list(own.kind, own.modern, answer.result);
@@ -54,16 +71,16 @@ void Session::resume_answered(const Message& answer) {
   if (!answer.error.empty()) {
     lose_link({.cause = mcp::never_initializes(answer.error_code) ? Cause::incompatible
                                                                   : Cause::resume_refused,
-               .detail = "the backend refused to initialize again: " + printable(answer.error)});
+               .detail = "the backend refused to initialize again: " + head_of_error(answer)});
     return;
   }
   const auto facts = InitializeFacts::read(answer.result);
-  const std::string version = facts ? facts->protocol_version : "none";
+  const std::string version = facts ? facts->protocol_version : std::string();
   if (jsonrpc::token_key(version) != jsonrpc::token_key(legacy_.protocol_version())) {
     lose_link({.cause = Cause::incompatible,
                .detail = "the session uses protocol version " +
-                         printable(legacy_.protocol_version(), 64) + ", the backend now answers " +
-                         printable(version, 64)});
+                         shown_version(legacy_.protocol_version()) + ", the backend now answers " +
+                         shown_version(version)});
     return;
   }
   remember(legacy_.requested_version(), "initialize", answer.result);
@@ -150,8 +167,10 @@ void Session::announce_list(ListKind kind, bool modern) {
   }
 }
 
+/// `method` must be a literal: it is kept for the log.
 void Session::send_own(std::string_view method, std::string_view params, OwnRequest own) {
   const std::string id = own_id();
+  own.method = method;
   own_requests_.emplace(id, own);
   write_link(jsonrpc::request(id, method, params));
 }

@@ -56,6 +56,28 @@ TEST_CASE("session 8: progress for a call in flight, every interval, until its a
   CHECK(d.take_host().empty());
 }
 
+TEST_CASE("session 8: waits under a second are called so") {
+  Settings settings = default_settings();
+  settings.keepalive_interval = 400ms;
+  Driver d(settings);
+  std::string about;
+  SUBCASE("in flight") {
+    d.establish();
+    about = "still running, ";
+  }
+  SUBCASE("queued") {
+    d.until_connecting();
+    about = "backend unreachable, reconnecting, attempt 1, waiting for ";
+  }
+  d.host(request_with_token("1", "1"));
+  d.advance(1200ms);
+  const auto heard = take_progress(d);
+  REQUIRE(heard.size() == 3);
+  CHECK(heard[0].message == about + "under 1 s");
+  CHECK(heard[1].message == about + "under 1 s");
+  CHECK(heard[2].message == about + "1 s");
+}
+
 TEST_CASE("session 8: a token keeps its type, also the id's look-alike") {
   Driver d;
   d.establish();

@@ -348,10 +348,39 @@ TEST_CASE("session 9: a tools/call too long to read is settled in the form of it
     d.feed(event::HostLineTooLong{found});
     CHECK(json::parse(d.one_host_line())["result"].value("resultType", "") == "complete");
   }
+  SUBCASE("modern, for no session has begun with initialize") {
+    d.feed(event::HostLineTooLong{found});
+    CHECK(json::parse(d.one_host_line())["result"].value("resultType", "") == "complete");
+  }
   SUBCASE("legacy") {
     d.host(initialize("1"));
     d.feed(event::HostLineTooLong{found});
     CHECK_FALSE(json::parse(d.one_host_line())["result"].contains("resultType"));
+  }
+}
+
+TEST_CASE("session 9: what is refused as no request says so in its data, as all our answers do") {
+  struct Row {
+    std::string name;
+    std::string line;
+    std::string reason;
+  };
+  const std::array rows{
+      Row{"no JSON", "hello", "parse-error"},
+      Row{"no message", "{}", "invalid-request"},
+      Row{"a member twice", R"({"jsonrpc":"2.0","id":4,"id":4,"method":"m"})", "invalid-request"},
+      Row{"an empty batch", "[]", "invalid-request"},
+      Row{"an id that is pending", request("1", "m"), "invalid-request"},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.name);
+    Driver d;
+    d.host(request("1", "m"));
+    d.host(row.line);
+    CHECK(settled(d.one_host_line()).data == json{{"source", "mcp-ws-shim"},
+                                                  {"reason", row.reason},
+                                                  {"delivered", false},
+                                                  {"retryable", false}});
   }
 }
 
