@@ -50,16 +50,17 @@ std::string Cache::load(const std::string& version) const {
   const Descriptor file(
       ::open(path(version).c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
   struct stat info {};
-  if (!file || ::fstat(file.get(), &info) != 0 || !S_ISREG(info.st_mode) ||
-      info.st_uid != ::geteuid() || info.st_size <= 0 ||
-      static_cast<std::size_t>(info.st_size) > CacheEntry::file_bytes_max)
-    return {};
+  static constexpr const char* unusable = "unusable";  // so that it is replaced with a warning
+  if (!file) return errno == ELOOP ? unusable : "";
+  if (::fstat(file.get(), &info) != 0 || !S_ISREG(info.st_mode) || info.st_uid != ::geteuid() ||
+      info.st_size <= 0 || static_cast<std::size_t>(info.st_size) > CacheEntry::file_bytes_max)
+    return unusable;
   std::string text(static_cast<std::size_t>(info.st_size), '\0');
   std::size_t done = 0;
   while (done < text.size()) {
     const ssize_t count = ::read(file.get(), text.data() + done, text.size() - done);
     if (count < 0 && errno == EINTR) continue;
-    if (count <= 0) return {};
+    if (count <= 0) return unusable;
     done += static_cast<std::size_t>(count);
   }
   return text;

@@ -15,8 +15,8 @@ class Cache {
   /// `directory`: made when first needed; empty switches everything off. `url`: without secrets.
   Cache(std::string directory, std::string_view url);
 
-  /// The file's text, or an empty one if there is none to be had. `version` must be fit for a file
-  /// name.
+  /// The file's text; empty if there is no file; no cache entry at all if what is there cannot be
+  /// used: not a file, somebody else's, too large. `version` must be fit for a file name.
   [[nodiscard]] std::string load(const std::string& version) const;
 
   /// Replaces the file. Returns an error text the first time it fails, else an empty one.

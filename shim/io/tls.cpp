@@ -6,6 +6,7 @@
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <array>
@@ -20,6 +21,12 @@
 
 namespace shim {
 namespace {
+
+/// A FIFO would hold us up for ever.
+bool is_file(const std::string& path) {
+  struct stat info {};
+  return ::stat(path.c_str(), &info) == 0 && S_ISREG(info.st_mode);
+}
 
 bool is_readable(const char* path) { return ::access(path, R_OK) == 0; }
 
@@ -102,6 +109,7 @@ TlsFacts describe_tls(const SSL* connection) {
 }
 
 std::string check_ca_file(const std::string& path) {
+  if (!is_file(path)) return "cannot read " + printable(path);
   const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "re"),
                                                              std::fclose);
   if (file == nullptr) return "cannot read " + printable(path);
@@ -131,6 +139,8 @@ std::string check_client_cert(const std::string& cert, const std::string& key) {
   if (context == nullptr) return "OpenSSL does not work here";
   // Else it would ask on the terminal for a pass phrase.
   SSL_CTX_set_default_passwd_cb(context.get(), [](char*, int, int, void*) { return 0; });
+  if (!is_file(cert)) return "--client-cert: cannot read " + printable(cert);
+  if (!is_file(key)) return "--client-key: cannot read " + printable(key);
   if (SSL_CTX_use_certificate_chain_file(context.get(), cert.c_str()) != 1)
     return "--client-cert: " + printable(cert) + " holds no PEM certificate";
   if (SSL_CTX_use_PrivateKey_file(context.get(), key.c_str(), SSL_FILETYPE_PEM) != 1)

@@ -97,7 +97,8 @@ Source environment(const std::vector<Setting>& settings) {
   for (const Setting& setting : settings) {
     const std::string name = setting.variable();
     const char* const value = std::getenv(name.c_str());
-    if (value == nullptr || *value == '\0') continue;
+    // Set to nothing often means not set; only for this one it means something.
+    if (value == nullptr || (*value == '\0' && setting.flag != "--subprotocol")) continue;
     source.entries[setting.flag] = {.label = name, .values = split(value, setting.separator)};
   }
   return source;
@@ -140,15 +141,41 @@ Source config_file(const std::string& path, const std::string& profile,
   return source;
 }
 
+/// CLI11 2.1 takes every # for the beginning of a comment, also inside quotes (TOML 1.0, Comment).
+std::string without_comments(const std::string& text) {
+  std::string out;
+  char quote = '\0';
+  char before = '=';  // the last that is no white space
+  bool in_comment = false;
+  for (const char c : text) {
+    if (c == '\n') {
+      quote = '\0';
+      in_comment = false;
+    } else if (quote != '\0') {
+      if (c == quote) quote = '\0';
+    } else if (c == '#') {
+      in_comment = true;
+    } else if (!in_comment && (c == '"' || c == '\'') &&
+               std::string_view("=[,").find(before) != std::string_view::npos) {
+      quote = c;
+    }
+    if (c != ' ' && c != '\t') before = c;
+    if (!in_comment) out += c;
+  }
+  return out;
+}
+
 Source config_text(const std::string& text, const std::string& name, const std::string& profile,
                    const std::vector<Setting>& settings) {
   Source source{.origin = Origin::config_file, .entries = {}};
   Source of_profile;
   bool has_profile = false;
-  std::istringstream in(text);
+  std::istringstream in(without_comments(text));
   std::vector<CLI::ConfigItem> items;
   try {
-    items = CLI::ConfigTOML().from_config(in);
+    CLI::ConfigTOML toml;
+    toml.comment('\0');
+    items = toml.from_config(in);
   } catch (const std::exception& error) {
     throw UsageError(name + ": " + printable(error.what(), 120));
   }

@@ -51,6 +51,22 @@ TEST_CASE("settings: flag, environment, env file, config file, default, in this 
   CHECK(shown(arguments, "ping-interval", environment) == Shown{"1s", "flag"});
 }
 
+TEST_CASE("settings: a # inside quotes is part of the value, and begins a comment elsewhere") {
+  TempDir files;
+  write_file(files.path("toml"),
+             "# it's a comment\n"
+             "log-file = \"a#b\" # \"c\"\n"
+             "cache-dir = '/tmp/#d'#e\n"
+             "subprotocol = chat # it's\n");
+  const Arguments config{"--config", files.path("toml")};
+  CHECK(shown(config, "log-file").first == "a#b");
+  CHECK(shown(config, "cache-dir").first == "/tmp/#d");
+  CHECK(shown(config, "subprotocol").first == "chat");
+  // Set to nothing, the one variable for which that means something.
+  CHECK(shown({}, "subprotocol", {"MCP_WS_SHIM_SUBPROTOCOL="}) == Shown{"", "environment"});
+  CHECK(shown({}, "queue-max", {"MCP_WS_SHIM_QUEUE_MAX="}).second == "default");
+}
+
 TEST_CASE("settings: a profile overrides the rest of its file, and others do not") {
   TempDir files;
   write_file(files.path("toml"),
