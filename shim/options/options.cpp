@@ -1,5 +1,7 @@
 #include "shim/options/options.hpp"
 
+#include <arpa/inet.h>
+
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdio>
@@ -35,9 +37,15 @@ std::string default_cache_dir() {
   return {};
 }
 
+/// 127.0.0.0/8. A name may begin like an address and lead anywhere.
+bool is_loopback_v4(const std::string& host) {
+  in_addr address{};
+  return ::inet_pton(AF_INET, host.c_str(), &address) == 1 && ::ntohl(address.s_addr) >> 24U == 127;
+}
+
 bool is_loopback(const Url& url) {
   return !url.unix_path.empty() || url.host == "localhost" || url.host == "::1" ||
-         url.host.starts_with("127.");
+         is_loopback_v4(url.host);
 }
 
 /// What the settings say together. Throws UsageError.

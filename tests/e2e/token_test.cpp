@@ -93,7 +93,9 @@ TEST_CASE("token: two tokens are one too many") {
 
 TEST_CASE("token: it does not go unencrypted to another machine unless somebody insists") {
   const std::vector<std::string> token{"MCP_WS_SHIM_TOKEN=hunter2"};
-  for (const char* url : {"ws://example.org/", "ws://10.0.0.1:8765/", "ws://[2001:db8::1]/"})
+  for (const char* url : {"ws://example.org/", "ws://10.0.0.1:8765/", "ws://[2001:db8::1]/",
+                          "ws://127.example.org/", "ws://127.0.0.1.example.org/", "ws://127.1/",
+                          "ws://127.0.0.1.2/", "ws://128.0.0.1/", "ws://localhost.example.org/"})
     check_usage_error({url}, token);
   check_usage_error({"wss://example.org/", "ws://example.org/"}, token);
   for (const char* url : {"ws://127.0.0.1/", "ws://127.8.9.1/", "ws://localhost/", "ws://[::1]/",
