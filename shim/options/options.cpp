@@ -129,6 +129,8 @@ class CommandLine {
   void parse(int argc, const char* const* argv);
 
   int exit_status(const CLI::Success& help) const { return app_.exit(help); }
+  /// After a CLI::ExtrasError, in place of its own text.
+  [[nodiscard]] std::string unexpected() const;
   [[nodiscard]] Options take() { return std::move(options_); }
 
  private:
@@ -164,6 +166,16 @@ CommandLine::CommandLine() {
            profile_);
   add_commands();
   app_.footer("Every flag --foo-bar is also read from the environment as MCP_WS_SHIM_FOO_BAR.");
+}
+
+/// A misspelt flag may hold a secret, behind its `=` or as the next argument.
+std::string CommandLine::unexpected() const {
+  constexpr bool in_commands_too = true;
+  for (const std::string& argument : app_.remaining(in_commands_too)) {
+    if (argument.starts_with('-'))
+      return "unknown flag " + argument.substr(0, argument.find_first_of("=: ")) + "; see --help";
+  }
+  return "there is an argument too many; see --help";
 }
 
 void CommandLine::add_commands() {
@@ -255,6 +267,8 @@ ParsedOptions parse_options(int argc, const char* const* argv) {
     line.parse(argc, argv);
   } catch (const CLI::Success& help) {
     return {.options = std::nullopt, .exit_status = line.exit_status(help)};
+  } catch (const CLI::ExtrasError&) {
+    return {.options = std::nullopt, .exit_status = usage_error(line.unexpected())};
   } catch (const CLI::ParseError& error) {
     return {.options = std::nullopt, .exit_status = usage_error(error.what())};
   } catch (const UsageError& error) {
