@@ -12,6 +12,7 @@
 #include "common/text.hpp"
 #include "common/units.hpp"
 #include "shim/io/libraries.hpp"
+#include "shim/io/log.hpp"
 #include "shim/io/tls.hpp"
 #include "shim/io/token.hpp"
 #include "shim/options/settings.hpp"
@@ -58,6 +59,10 @@ void check_together(const Options& options) {
     throw UsageError("--client-cert and --client-key go together");
   if (!options.client_cert.empty()) {
     const std::string error = check_client_cert(options.client_cert, options.client_key);
+    if (!error.empty()) throw UsageError(error);
+  }
+  if (options.command == Command::bridge && !options.log.file.empty()) {
+    const std::string error = check_log_file(options.log.file);
     if (!error.empty()) throw UsageError(error);
   }
   if (!options.has_token()) return;
