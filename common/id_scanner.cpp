@@ -7,6 +7,7 @@ namespace {
 
 constexpr std::size_t captured_bytes_max = 256;
 constexpr std::size_t ids_max = 4;
+constexpr std::string_view byte_order_mark = "\xef\xbb\xbf";
 
 bool is_space(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
 
@@ -49,6 +50,10 @@ void IdScanner::feed(std::string_view bytes) {
 
 void IdScanner::structural(char c) {
   if (!started_) {
+    if (mark_bytes_ < byte_order_mark.size() && c == byte_order_mark[mark_bytes_]) {
+      ++mark_bytes_;
+      return;
+    }
     started_ = true;
     dead_ = c != '{';
     depth_ = 1;

@@ -35,6 +35,7 @@ class IdScanner {
   void end_of_value();
   void take(char c);
 
+  std::size_t mark_bytes_ = 0;  ///< of a byte order mark before the text
   std::size_t depth_ = 0;
   Expect expect_ = Expect::key;
   bool started_ = false;

@@ -97,14 +97,17 @@ std::string Url::redacted() const {
   std::string out = (tls ? "wss://" : "ws://") + authority();
   const std::size_t query = path.find('?');
   out += path.substr(0, query);
-  bool in_value = false;
-  for (const char c : query == std::string::npos ? "" : path.substr(query)) {
-    if (c == '&') in_value = false;
-    if (!in_value) out += c;
-    if (c == '=' && !in_value) {
-      out += "...";
-      in_value = true;
-    }
+  if (query == std::string::npos) return out;
+  std::string_view rest = std::string_view(path).substr(query);
+  while (!rest.empty()) {
+    out += rest.front();  // ? or &
+    rest.remove_prefix(1);
+    const std::string_view part = rest.substr(0, rest.find('&'));
+    // What has no name is a value.
+    if (const std::size_t equals = part.find('='); equals != std::string_view::npos)
+      out += part.substr(0, equals + 1);
+    if (!part.empty()) out += "...";
+    rest.remove_prefix(part.size());
   }
   return out;
 }

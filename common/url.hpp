@@ -19,7 +19,8 @@ struct Url {
   /// For the Host header and for people: `host:port`, brackets around an IPv6 address.
   [[nodiscard]] std::string authority() const;
 
-  /// For logs and status files: values of query parameters replaced (contract 10).
+  /// For logs and status files: values of query parameters replaced (contract 10), and
+  /// whole parts of the query that have no name.
   [[nodiscard]] std::string redacted() const;
 };
 

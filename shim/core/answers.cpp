@@ -64,9 +64,9 @@ std::string failure(const Request& request, Reason reason, std::string_view said
   return jsonrpc::result_answer(request.id, dump(result));
 }
 
-std::string refusal(std::string_view id, int code, std::string_view said) {
-  const Entry facts{code, code == jsonrpc::parse_error ? "parse-error" : "invalid-request", false,
-                    false};
+std::string refusal(std::string_view id, int code, std::string_view said, bool delivered) {
+  const Entry facts{code, code == jsonrpc::parse_error ? "parse-error" : "invalid-request",
+                    delivered, false};
   return jsonrpc::error_answer(id, facts.code, said, dump(data(facts, {})));
 }
 

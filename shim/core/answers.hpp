@@ -40,7 +40,9 @@ struct Circumstances {
                                   const Circumstances& circumstances, ToolErrors tool_errors);
 
 /// The answer to a line of the host that is no request the shim could take (contract 3): `code` is
-/// JSON-RPC's for it, parse_error or invalid_request. `id` is raw JSON.
-[[nodiscard]] std::string refusal(std::string_view id, int code, std::string_view said);
+/// JSON-RPC's for it, parse_error or invalid_request. `id` is raw JSON. `delivered`: another
+/// request under this id has been sent, and a host may take this for its answer.
+[[nodiscard]] std::string refusal(std::string_view id, int code, std::string_view said,
+                                  bool delivered = false);
 
 }  // namespace shim

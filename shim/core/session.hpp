@@ -139,7 +139,7 @@ class Session {
   void host_response(const std::string& text, const Message& message);
   void host_cancelled(std::string text, const Message& message);
   [[nodiscard]] std::string_view answerable(std::string_view id) const;
-  void refuse(std::string_view id, int code, std::string_view said);
+  void refuse(std::string_view id, int code, std::string_view said, bool delivered = false);
   void enqueue(std::string text, std::string_view request_id, std::uint64_t order, Epoch only_for);
   [[nodiscard]] bool can_send() const;
   [[nodiscard]] bool has_room(std::size_t bytes, bool is_subscription) const;

@@ -105,9 +105,11 @@ void Session::handle(event::HostLineTooLong& event) {
 
 void Session::host_request(std::string text, const Message& message) {
   const mcp::Method method = reads_mcp() ? mcp::method(message.method) : mcp::Method::other;
-  if (pending_.find(message.id) != nullptr ||
-      (own_requests_.contains(message.id) && method != mcp::Method::ping)) {
-    refuse(message.id, jsonrpc::invalid_request, "a request with this id is still pending");
+  const Request* const same = pending_.find(message.id);
+  if (same != nullptr || (own_requests_.contains(message.id) && method != mcp::Method::ping)) {
+    const bool delivered = same != nullptr && (same->in_flight() || same->sent_before);
+    refuse(message.id, jsonrpc::invalid_request, "a request with this id is still pending",
+           delivered);
     return;
   }
   if (method == mcp::Method::ping) {
@@ -224,9 +226,9 @@ void Session::host_response(const std::string& text, const Message& message) {
   }
 }
 
-void Session::refuse(std::string_view id, int code, std::string_view said) {
+void Session::refuse(std::string_view id, int code, std::string_view said, bool delivered) {
   log(LogLevel::debug, "refused a line of the host: " + std::string(said));
-  write_host(refusal(id, code, said));
+  write_host(refusal(id, code, said, delivered));
 }
 
 /// Whether what is enqueued now leaves at once.

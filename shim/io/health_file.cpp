@@ -20,8 +20,9 @@ namespace {
 constexpr Duration tick_most = std::chrono::seconds(5);
 constexpr Duration tick_least = std::chrono::milliseconds(100);
 constexpr Duration tick_without_inotify = std::chrono::seconds(1);
-/// Changes looked at between two ticks; together with the tick under two wake-ups a second.
-constexpr unsigned changes_max = 8;
+/// Changes looked at between two ticks; together with the tick, and with what an idle shim does
+/// besides, under two wake-ups a second.
+constexpr unsigned changes_max = 6;
 /// Wake-ups between two ticks for other files in the same directory, while ours is not there.
 constexpr unsigned distractions_max = 100;
 

@@ -10,6 +10,7 @@
 
 #include "common/text.hpp"
 #include "shim/io/clock.hpp"
+#include "shim/io/secrets.hpp"
 
 namespace shim {
 namespace {
@@ -138,6 +139,8 @@ void Link::arm_address_timer(Duration wait) {
 
 void Link::connection_lost(Loss loss, bool before_tcp) {
   connection_ = nullptr;
+  // A backend may say in its own words what we have sent it.
+  loss.detail = without_secrets(std::move(loss.detail), secrets_in(headers_));
   if (before_tcp && !addresses_.empty()) {
     if (options_.on_milestone)
       options_.on_milestone({.kind = Milestone::Kind::address_failed, .text = loss.detail});

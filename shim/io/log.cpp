@@ -3,7 +3,9 @@
 #include <spdlog/logger.h>
 #include <spdlog/pattern_formatter.h>
 #include <spdlog/sinks/base_sink.h>
+#include <spdlog/sinks/basic_file_sink.h>
 #include <spdlog/sinks/rotating_file_sink.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cstdint>
@@ -13,6 +15,7 @@
 #include <utility>
 
 #include "common/jsonrpc.hpp"
+#include "common/text.hpp"
 #include "shim/io/descriptor.hpp"
 
 namespace shim {
@@ -80,14 +83,30 @@ std::string as_json(const action::Log& line) {
   return out + "}";
 }
 
+/// A FIFO would hold us up when it is opened, and again when nobody reads it.
+bool is_fit_for_log(const std::string& path, bool& is_regular) {
+  struct stat facts {};
+  const bool exists = ::stat(path.c_str(), &facts) == 0;
+  is_regular = !exists || S_ISREG(facts.st_mode);
+  return is_regular || S_ISCHR(facts.st_mode);  // /dev/null, a terminal
+}
+
+std::shared_ptr<spdlog::sinks::sink> make_file_sink(const std::string& path) {
+  bool is_regular = false;
+  if (!is_fit_for_log(path, is_regular)) throw spdlog::spdlog_ex("not a regular file");
+  // What is no file must not be renamed.
+  if (!is_regular) return std::make_shared<spdlog::sinks::basic_file_sink_st>(path);
+  // spdlog counts the rotated files, not the one in use.
+  return std::make_shared<spdlog::sinks::rotating_file_sink_st>(path, Log::file_bytes_max,
+                                                                Log::files_max - 1);
+}
+
 std::shared_ptr<spdlog::sinks::sink> make_sink(const Log::Options& options) {
   std::shared_ptr<spdlog::sinks::sink> sink;
   if (options.file.empty()) {
     sink = std::make_shared<StderrSink>();
   } else {
-    // spdlog counts the rotated files, not the one in use.
-    sink = std::make_shared<spdlog::sinks::rotating_file_sink_st>(options.file, Log::file_bytes_max,
-                                                                  Log::files_max - 1);
+    sink = make_file_sink(options.file);
   }
   sink->set_formatter(std::make_unique<spdlog::pattern_formatter>(
       options.format == Log::Format::json ? R"({"time":"%Y-%m-%dT%H:%M:%S.%eZ",%v)"
@@ -98,11 +117,20 @@ std::shared_ptr<spdlog::sinks::sink> make_sink(const Log::Options& options) {
 
 }  // namespace
 
+std::string check_log_file(const std::string& path) {
+  try {
+    static_cast<void>(make_file_sink(path));
+  } catch (const spdlog::spdlog_ex&) {
+    return "--log-file: cannot open " + printable(path) + " for writing as a regular file";
+  }
+  return {};
+}
+
 Log::Log(const Options& options) : options_(options) {
   try {
     logger_ = std::make_unique<spdlog::logger>("mcp-ws-shim", make_sink(options_));
   } catch (const spdlog::spdlog_ex&) {
-    throw std::runtime_error("--log-file: cannot open " + options_.file + " for writing");
+    throw std::runtime_error("--log-file: cannot open " + printable(options_.file));
   }
   logger_->set_level(options_.off ? spdlog::level::off : to_spdlog(options_.level));
   logger_->flush_on(spdlog::level::trace);

@@ -14,6 +14,9 @@ class logger;
 
 namespace shim {
 
+/// One line about why the log cannot go there, or an empty text. Creates the file.
+[[nodiscard]] std::string check_log_file(const std::string& path);
+
 /// Log lines for people, to stderr or a file, never to stdout (contract 10). Nothing here blocks: a
 /// stderr that nobody reads loses lines, and the next line that gets through says how many.
 class Log {

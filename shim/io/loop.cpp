@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <libwebsockets.h>
+#include <openssl/ssl.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/timerfd.h>
@@ -84,6 +85,10 @@ Loop::Loop(const Config& config)
   info.uid = -1;
   if (config.tls) {
     info.options |= LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT;
+    // Set after OpenSSL has read its own configuration, which may allow older versions (contract
+    // 11), and beats it.
+    info.ssl_client_options_set =
+        static_cast<long>(SSL_OP_NO_SSLv3 | SSL_OP_NO_TLSv1 | SSL_OP_NO_TLSv1_1);
     if (!config.client_cert.empty()) {
       info.client_ssl_cert_filepath = config.client_cert.c_str();
       info.client_ssl_private_key_filepath = config.client_key.c_str();

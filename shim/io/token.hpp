@@ -4,7 +4,7 @@
 
 namespace shim {
 
-/// Whether the token can be sent in a header: visible ASCII without spaces, at most 8 KiB. Returns
+/// Whether the token can be sent in a header: visible ASCII and spaces, at most 8 KiB. Returns
 /// what is wrong, without the token in it, or an empty text.
 [[nodiscard]] std::string check_token(const std::string& token);
 

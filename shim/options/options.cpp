@@ -1,5 +1,7 @@
 #include "shim/options/options.hpp"
 
+#include <arpa/inet.h>
+
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdio>
@@ -10,6 +12,7 @@
 #include "common/text.hpp"
 #include "common/units.hpp"
 #include "shim/io/libraries.hpp"
+#include "shim/io/log.hpp"
 #include "shim/io/tls.hpp"
 #include "shim/io/token.hpp"
 #include "shim/options/settings.hpp"
@@ -35,9 +38,15 @@ std::string default_cache_dir() {
   return {};
 }
 
+/// 127.0.0.0/8. A name may begin like an address and lead anywhere.
+bool is_loopback_v4(const std::string& host) {
+  in_addr address{};
+  return ::inet_pton(AF_INET, host.c_str(), &address) == 1 && ::ntohl(address.s_addr) >> 24U == 127;
+}
+
 bool is_loopback(const Url& url) {
   return !url.unix_path.empty() || url.host == "localhost" || url.host == "::1" ||
-         url.host.starts_with("127.");
+         is_loopback_v4(url.host);
 }
 
 /// What the settings say together. Throws UsageError.
@@ -50,6 +59,10 @@ void check_together(const Options& options) {
     throw UsageError("--client-cert and --client-key go together");
   if (!options.client_cert.empty()) {
     const std::string error = check_client_cert(options.client_cert, options.client_key);
+    if (!error.empty()) throw UsageError(error);
+  }
+  if (options.command == Command::bridge && !options.log.file.empty()) {
+    const std::string error = check_log_file(options.log.file);
     if (!error.empty()) throw UsageError(error);
   }
   if (!options.has_token()) return;
@@ -121,6 +134,8 @@ class CommandLine {
   void parse(int argc, const char* const* argv);
 
   int exit_status(const CLI::Success& help) const { return app_.exit(help); }
+  /// After a CLI::ExtrasError, in place of its own text.
+  [[nodiscard]] std::string unexpected() const;
   [[nodiscard]] Options take() { return std::move(options_); }
 
  private:
@@ -156,6 +171,16 @@ CommandLine::CommandLine() {
            profile_);
   add_commands();
   app_.footer("Every flag --foo-bar is also read from the environment as MCP_WS_SHIM_FOO_BAR.");
+}
+
+/// A misspelt flag may hold a secret, behind its `=` or as the next argument.
+std::string CommandLine::unexpected() const {
+  constexpr bool in_commands_too = true;
+  for (const std::string& argument : app_.remaining(in_commands_too)) {
+    if (argument.starts_with('-'))
+      return "unknown flag " + argument.substr(0, argument.find_first_of("=: ")) + "; see --help";
+  }
+  return "there is an argument too many; see --help";
 }
 
 void CommandLine::add_commands() {
@@ -247,6 +272,8 @@ ParsedOptions parse_options(int argc, const char* const* argv) {
     line.parse(argc, argv);
   } catch (const CLI::Success& help) {
     return {.options = std::nullopt, .exit_status = line.exit_status(help)};
+  } catch (const CLI::ExtrasError&) {
+    return {.options = std::nullopt, .exit_status = usage_error(line.unexpected())};
   } catch (const CLI::ParseError& error) {
     return {.options = std::nullopt, .exit_status = usage_error(error.what())};
   } catch (const UsageError& error) {

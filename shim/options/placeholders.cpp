@@ -8,8 +8,6 @@
 #include <stdexcept>
 #include <string_view>
 
-#include "common/text.hpp"
-
 namespace shim {
 namespace {
 
@@ -53,8 +51,9 @@ std::string fill_placeholders(Url& url) {
         close == std::string_view::npos ? rest.substr(open) : rest.substr(open, close - open + 1);
     const std::string value = value_of(name);
     if (value.empty())
-      return "unknown placeholder " + printable(name, 40) +
-             "; there are {pid}, {ppid} and {session}, and a brace is written %7B or %7D";
+      return "unknown placeholder in the URL; there are {pid}, {ppid} and {session}, and a brace "
+             "is "
+             "written %7B or %7D";
     filled += value;
     rest.remove_prefix(close + 1);
   }

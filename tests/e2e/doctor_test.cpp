@@ -206,8 +206,8 @@ TEST_CASE("doctor: tokens that are missing, wrong, or in a file that others can 
   write_private(path, "hunter2\n");
   CHECK(diagnose(flags + backend.url()).status == 0);
   check_holds(diagnose(flags + backend.url()).detail("token"), path);
-  write_private(path, "hunter2 and more\n");
-  check_failure(diagnose(flags + backend.url()), "token", "without spaces", "alone");
+  write_private(path, "hunter2\nand more\n");
+  check_failure(diagnose(flags + backend.url()), "token", "visible ASCII", "alone");
   write_private(path, "hunter2");
   std::filesystem::permissions(path, std::filesystem::perms::group_read,
                                std::filesystem::perm_options::add);

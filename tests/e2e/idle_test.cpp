@@ -64,6 +64,24 @@ TEST_CASE("idle: a shim with heartbeats and a health file sleeps most of the tim
   check_idleness(host);
 }
 
+TEST_CASE("idle: a health file that is written all the time does not keep a shim awake") {
+  const TempDir files;
+  const std::string path = files.path("health");
+  write_file(path, "{}");
+  Backend backend(Arguments{});
+  Host host(Arguments{"--health-file", path} + backend.url());
+  host.initialize();
+  const std::string writer = "for i in $(seq 300); do printf '{}' >" + path + ".new && mv " + path +
+                             ".new " + path + "; sleep 0.1; done";
+  const Process writing({"/bin/sh", "-c", writer}, {}, {});
+  host.linger(5s);
+  const std::uint64_t switches = voluntary_switches(host.pid());
+  (void)host.shim().wait(15s);
+  const std::uint64_t wakeups = voluntary_switches(host.pid()) - switches;
+  MESSAGE(wakeups << " wake-ups in 15 s");
+  if (!sanitized) CHECK(wakeups < 30);
+}
+
 TEST_CASE("idle: a shim in the longest wait between attempts sleeps and is small") {
   Backend backend;
   Host host({"--backoff-base", "60s", "--backoff-cap", "60s", "--jitter", "0", backend.url()});

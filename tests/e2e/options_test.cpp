@@ -48,6 +48,23 @@ TEST_CASE("options: a password in a URL is not repeated in the message") {
   CHECK(outcome.err.find("hunter2") == std::string::npos);
 }
 
+TEST_CASE("options: what is not understood is not repeated where it may hold a secret") {
+  for (const Arguments& arguments : {Arguments{"--token", "hunter2", url},
+                                     {"--token=hunter2", url},
+                                     {"--headr=Authorization: Bearer hunter2", url},
+                                     {"--headr", "Authorization: Bearer hunter2", url},
+                                     {"status", "--token=hunter2"},
+                                     {"status", "hunter2", "hunter2"},
+                                     {"call", "ping", "{}", "--headr=hunter2", "--url", url},
+                                     {url + "{hunter2}"},
+                                     {url + "?a={hunter2"}}) {
+    check_usage_error(arguments);
+    const Outcome outcome = run(arguments);
+    CHECK_MESSAGE(outcome.err.find("hunter2") == std::string::npos, outcome.err);
+  }
+  check_holds(run({"--headr=x", url}).err, "--headr");
+}
+
 TEST_CASE("options: no URL is an error") { check_usage_error({}); }
 
 TEST_CASE("options: a value that is no duration or out of range is refused") {

@@ -9,6 +9,7 @@
 #include "backend.hpp"
 #include "host.hpp"
 #include "run.hpp"
+#include "tcp_servers.hpp"
 
 namespace e2e {
 namespace {
@@ -127,6 +128,24 @@ TEST_CASE("secrets: nothing that is written, shown or answered holds one") {
   for (const char* const part : {"/place?key=", "outcome-unknown", "mcp_ws_shim_ready", "\"phase\"",
                                  "\"results\"", "--offline"})
     check_holds(all.all(), part);
+}
+
+TEST_CASE("secrets: a backend that repeats the token does not get it into logs or answers") {
+  const TempDir places;
+  RawServer server;
+  Host host(quick() + Arguments{"--queue-timeout", "500ms", "--header", "X-Key: " + header_secret,
+                                server.url()},
+            {.environment = {"MCP_WS_SHIM_TOKEN=" + token, "XDG_RUNTIME_DIR=" + places.path("")}});
+  const int id = host.request("tools/call", {{"name", "x"}});
+  RawConnection connection = server.accept();
+  check_holds(connection.upgrade(), token);
+  connection.send_frame(Opcode::close, "\x11\x31no " + header_secret + " and no Bearer " + token);
+  check_holds(host.expect_log("4401"), "(no ... and no ...)");
+  Written all;
+  all.add("an error answer", host.expect_answer(id).text);
+  check_holds(all.all(), "4401");
+  all.add_tree(places.path(""));
+  for (const std::string& line : host.log()) all.add("stderr", line);
 }
 
 }  // namespace e2e

@@ -1,17 +1,49 @@
 // wss://: certificates that are to be trusted, and all others (contract 11).
 
 #include <doctest/doctest.h>
+#include <poll.h>
+#include <sys/socket.h>
+
+#include <array>
 
 #include "backend.hpp"
 #include "certificate.hpp"
 #include "host.hpp"
 #include "run.hpp"
+#include "tcp_servers.hpp"
 
 namespace e2e {
 namespace {
 
 std::string wss(const Backend& backend, const std::string& host = "127.0.0.1") {
   return "wss://" + host + ":" + std::to_string(backend.port()) + "/";
+}
+
+/// The versions that the next client on this socket offers: the contents of the extension
+/// supported_versions of its ClientHello (RFC 8446 § 4.2.1), two bytes each.
+std::string offered_versions(Host& host, const File& listener) {
+  pollfd waiting{.fd = listener.get(), .events = POLLIN, .revents = 0};
+  host.expect("a connection", [&] { return ::poll(&waiting, 1, 0) == 1; });
+  const File client(::accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC));
+  std::string hello;
+  host.expect("a ClientHello", [&] {
+    std::array<char, 4096> bytes{};
+    const ssize_t count = ::recv(client.get(), bytes.data(), bytes.size(), MSG_DONTWAIT);
+    if (count > 0) hello.append(bytes.data(), static_cast<std::size_t>(count));
+    const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(hello[i]); };
+    return hello.size() >= 5 && hello.size() >= 5U + byte(3) * 256U + byte(4);
+  });
+  // Its type, its length, and the length of the list: less than 256 both.
+  for (std::size_t at = hello.find(std::string("\0\x2b\0", 3)); at != std::string::npos;
+       at = hello.find(std::string("\0\x2b\0", 3), at + 1)) {
+    const std::size_t list = at + 5;
+    if (list >= hello.size()) break;
+    const auto length = static_cast<unsigned char>(hello[list - 1]);
+    if (length == static_cast<unsigned char>(hello[at + 3]) - 1 && length % 2 == 0 && length > 0 &&
+        hello[list] == 3)
+      return hello.substr(list, length);
+  }
+  return {};
 }
 
 void check_service(Host& host) {
@@ -31,6 +63,18 @@ TEST_CASE("tls: a port that does not speak TLS is tried again until it does") {
   backend.restart(good.served());
   host.expect_log("ready: ");
   check_service(host);
+}
+
+TEST_CASE("tls: nothing older than 1.2 is offered, whatever OpenSSL's configuration allows") {
+  const TempDir files;
+  write_file(files.path("openssl.cnf"),
+             "openssl_conf = all\n[all]\nssl_conf = ssl\n[ssl]\nsystem_default = old\n"
+             "[old]\nMinProtocol = TLSv1\nCipherString = ALL:@SECLEVEL=0\n");
+  const Port port;
+  const File listener = listening_socket(port.number(), 4);
+  Host host(quick() + Arguments{"wss://127.0.0.1:" + std::to_string(port.number())},
+            {.environment = {"OPENSSL_CONF=" + files.path("openssl.cnf")}});
+  CHECK(offered_versions(host, listener) == "\x03\x04\x03\x03");
 }
 
 TEST_CASE("tls: a certificate that nobody vouches for is refused and calls for a person") {

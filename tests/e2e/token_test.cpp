@@ -33,6 +33,13 @@ TEST_CASE("token: from the environment or a file it is sent as a bearer token") 
   host.initialize();
 }
 
+TEST_CASE("token: one with a space is sent as it is") {
+  Backend backend({"--token", "two words"});
+  write_token(backend.file("token"), "two words");
+  Host host(quick() + Arguments{"--token-file", backend.file("token")} + backend.url());
+  host.initialize();
+}
+
 TEST_CASE("token: the file is read again at each attempt") {
   Backend backend;
   backend.start({"--token", "old"});
@@ -71,7 +78,7 @@ TEST_CASE("token: a file that cannot be trusted is refused at the start") {
   write_file(path, "hunter2");
   fs::permissions(path, fs::perms::owner_read | fs::perms::group_read);
   refused(path);
-  for (const char* bad : {"", "two words", "caf\xc3\xa9", "a\nb", "a\rb"}) {
+  for (const char* bad : {"", "  ", "caf\xc3\xa9", "a\nb", "a\rb"}) {
     write_token(path, bad);
     refused(path);
   }
@@ -93,7 +100,9 @@ TEST_CASE("token: two tokens are one too many") {
 
 TEST_CASE("token: it does not go unencrypted to another machine unless somebody insists") {
   const std::vector<std::string> token{"MCP_WS_SHIM_TOKEN=hunter2"};
-  for (const char* url : {"ws://example.org/", "ws://10.0.0.1:8765/", "ws://[2001:db8::1]/"})
+  for (const char* url : {"ws://example.org/", "ws://10.0.0.1:8765/", "ws://[2001:db8::1]/",
+                          "ws://127.example.org/", "ws://127.0.0.1.example.org/", "ws://127.1/",
+                          "ws://127.0.0.1.2/", "ws://128.0.0.1/", "ws://localhost.example.org/"})
     check_usage_error({url}, token);
   check_usage_error({"wss://example.org/", "ws://example.org/"}, token);
   for (const char* url : {"ws://127.0.0.1/", "ws://127.8.9.1/", "ws://localhost/", "ws://[::1]/",

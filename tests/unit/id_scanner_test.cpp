@@ -55,7 +55,9 @@ std::vector<Row> rows() {
       {"after the end, a comma", R"({"x":1},"id":1,)", {}, ""},
       {"an array at the top", R"([{"id":1}])", {}, ""},
       {"a string at the top", R"("{\"id\":1}")", {}, ""},
-      {"a byte order mark", "\xef\xbb\xbf{\"id\":1}", {}, ""},
+      {"a byte order mark", "\xef\xbb\xbf{\"id\":1}", {"1"}, ""},
+      {"a byte order mark twice", "\xef\xbb\xbf\xef\xbb\xbf{\"id\":1}", {}, ""},
+      {"a byte order mark late", "x\xef\xbb\xbf{\"id\":1}", {}, ""},
       {"empty", "", {}, ""},
       {"garbage", "hello", {}, ""},
       {"cut off after the value", R"({"id":1)", {}, ""},  // 1 or 17?

@@ -452,7 +452,9 @@ TEST_CASE("session 5.0: a ping under an id that is pending is no ping") {
   d.go_ready();
   d.host(request("1", "tools/call"));
   d.host(request("1", "ping"));
-  CHECK(settled(d.one_host_line()).code == -32600);
+  const Settled told = settled(d.one_host_line());
+  CHECK(told.code == -32600);
+  CHECK(told.delivered);  // what has this id was
   d.host(request("2", "ping"));
   CHECK(d.one_host_line() == answer("2"));
 }

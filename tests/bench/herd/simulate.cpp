@@ -108,18 +108,22 @@ void run(Options& options) {
       scenario.connect_timeout <= Duration::zero() || scenario.ask_interval <= Duration::zero()) {
     throw CLI::ValidationError("durations must be above zero, and the cap not below the base");
   }
+  std::vector<Duration> outages;
+  std::vector<shim::Jitter> jitters;
+  for (const std::string& outage : options.outages) outages.push_back(duration_of(outage));
+  for (const std::string& jitter : options.jitters) jitters.push_back(jitter_of(jitter));
   std::printf(
       "| jitter | clients | outage | 50 %% ready | 99 %% ready | all ready | "
       "peak per 100 ms | peak after the return | attempts per client | of them timed out | "
       "served in vain | never ready |\n|---|---|---|---|---|---|---|---|---|---|---|---|\n");
   for (const std::size_t clients : options.clients) {
-    for (const std::string& outage : options.outages) {
-      for (const std::string& jitter : options.jitters) {
+    for (const Duration outage : outages) {
+      for (std::size_t i = 0; i < jitters.size(); ++i) {
         scenario.clients = clients;
-        scenario.outage = duration_of(outage);
-        scenario.backoff.jitter = jitter_of(jitter);
+        scenario.outage = outage;
+        scenario.backoff.jitter = jitters[i];
         const herd::Outcome outcome = herd::simulate(scenario);
-        row(scenario, jitter, outcome);
+        row(scenario, options.jitters[i], outcome);
         if (options.histogram) histogram(outcome);
       }
     }
