@@ -123,9 +123,11 @@ constexpr std::array<Slot, 23> slots{{
     {Place::error, "message", &Message::error_message},
 }};
 
+using Places = std::array<std::span<const Slot>, 6>;
+
 /// The slots of each place, which are neighbours.
-constexpr auto slots_by_place = [] {
-  std::array<std::span<const Slot>, 6> by_place;
+constexpr Places slots_by_place() {
+  Places by_place;
   for (std::size_t first = 0; first < slots.size();) {
     std::size_t end = first;
     while (end < slots.size() && slots[end].place == slots[first].place) ++end;
@@ -133,10 +135,11 @@ constexpr auto slots_by_place = [] {
     first = end;
   }
   return by_place;
-}();
+}
 
 std::span<const Slot> slots_of(Place place) {
-  return slots_by_place[static_cast<std::size_t>(place)];
+  static constexpr Places places = slots_by_place();
+  return places[static_cast<std::size_t>(place)];
 }
 
 const Slot* find_slot(Place place, std::string_view key) {
