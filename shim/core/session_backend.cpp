@@ -181,15 +181,13 @@ bool Session::is_for_the_shim(const Message& log_message) {
 }
 
 void Session::backend_notification(std::string text, const Message& message) {
-  if (reads_mcp() && mcp::method(message.method) == mcp::Method::log_message &&
-      is_for_the_shim(message))
-    return;
+  const mcp::Method method = reads_mcp() ? mcp::method(message.method) : mcp::Method::other;
+  if (method == mcp::Method::log_message && is_for_the_shim(message)) return;
   // Who has sent a progress token speaks MCP, whatever came before.
-  const bool is_asked_progress = reads_mcp() &&
-                                 mcp::method(message.method) == mcp::Method::progress &&
-                                 pending_.tokens().contains(message.progress_token);
+  const bool is_asked_progress =
+      method == mcp::Method::progress && pending_.tokens().contains(message.progress_token);
   if (is_mcp() || is_asked_progress) {
-    switch (mcp::method(message.method)) {
+    switch (method) {
       case mcp::Method::progress: backend_progress(std::move(text), message); return;
       case mcp::Method::cancelled: {
         const auto open = backend_requests_.cancel(message.request_id);
