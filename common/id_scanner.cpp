@@ -9,15 +9,11 @@ constexpr std::size_t captured_bytes_max = 256;
 constexpr std::size_t ids_max = 4;
 constexpr std::string_view byte_order_mark = "\xef\xbb\xbf";
 
-bool is_space(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
-
 /// An id goes into an answer as it is, so it must be valid JSON whatever surrounds it here.
 bool is_id(std::string_view raw) {
   jsonrpc::Reader reader;
   jsonrpc::Message message;
-  return !raw.empty() &&
-         (raw.front() == '"' || raw.front() == '-' || (raw.front() >= '0' && raw.front() <= '9')) &&
-         reader.read(raw, message) == jsonrpc::Read::message;
+  return jsonrpc::is_string_or_number(raw) && reader.read(raw, message) == jsonrpc::Read::message;
 }
 
 }  // namespace
@@ -40,7 +36,7 @@ void IdScanner::feed(std::string_view bytes) {
       in_string_ = true;
       if (depth_ == 1 && expect_ == Expect::key) key_.clear();
       if (depth_ == 1) take(c);
-    } else if (!is_space(c)) {
+    } else if (!jsonrpc::is_space(c)) {
       structural(c);
     } else if (depth_ == 1 && expect_ == Expect::value && !value_.empty()) {
       take(c);  // so that `1 2` is not taken for 12
@@ -86,7 +82,7 @@ void IdScanner::structural(char c) {
 }
 
 void IdScanner::end_of_value() {
-  while (!value_.empty() && is_space(value_.back())) value_.pop_back();
+  while (!value_.empty() && jsonrpc::is_space(value_.back())) value_.pop_back();
   if (value_.size() <= captured_bytes_max) {
     if (key_ == "\"id\"" && is_id(value_) && ids_.size() < ids_max) ids_.push_back(value_);
     if (key_ == "\"method\"" && value_.size() > 2) method_ = value_.substr(1, value_.size() - 2);

@@ -71,9 +71,6 @@ bool escapes_are_valid(std::string_view inside) {
 
 bool is_string(std::string_view raw) { return raw.size() >= 2 && raw.front() == '"'; }
 
-/// The white space of RFC 8259 § 2.
-bool is_space(char c) { return c == ' ' || c == '\n' || c == '\r' || c == '\t'; }
-
 std::string_view trim_right(std::string_view text) {
   while (!text.empty() && is_space(text.back())) text.remove_suffix(1);
   return text;

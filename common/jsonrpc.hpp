@@ -56,6 +56,11 @@ enum class Read : std::uint8_t {
   invalid,  ///< not one strictly valid UTF-8 JSON text (RFC 8259)
 };
 
+/// The white space of RFC 8259 § 2.
+[[nodiscard]] constexpr bool is_space(char c) {
+  return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
+
 /// Whether a raw JSON value may be an id (JSON-RPC 2.0, 4) or a progress token (MCP, Progress).
 [[nodiscard]] bool is_string_or_number(std::string_view raw);
 

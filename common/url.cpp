@@ -1,5 +1,7 @@
 #include "common/url.hpp"
 
+#include <arpa/inet.h>
+
 #include <algorithm>
 #include <cctype>
 #include <charconv>
@@ -90,6 +92,12 @@ std::variant<Url, std::string> parse_url(std::string_view text) {
 std::string Url::authority() const {
   const bool v6 = host.find(':') != std::string::npos;
   return (v6 ? "[" + host + "]" : host) + ":" + std::to_string(port);
+}
+
+bool Url::is_loopback() const {
+  if (!unix_path.empty() || host == "localhost" || host == "::1") return true;
+  in_addr address{};
+  return ::inet_pton(AF_INET, host.c_str(), &address) == 1 && ::ntohl(address.s_addr) >> 24U == 127;
 }
 
 std::string Url::redacted() const {

@@ -19,6 +19,10 @@ struct Url {
   /// For the Host header and for people: `host:port`, brackets around an IPv6 address.
   [[nodiscard]] std::string authority() const;
 
+  /// Whether it leads to this machine for certain: a Unix socket, `localhost`, `::1`, an address in
+  /// 127.0.0.0/8. A name may begin like an address and lead anywhere.
+  [[nodiscard]] bool is_loopback() const;
+
   /// For logs and status files: values of query parameters replaced (contract 10), and
   /// whole parts of the query that have no name.
   [[nodiscard]] std::string redacted() const;

@@ -7,11 +7,6 @@
 namespace shim {
 namespace {
 
-bool is_local(const Url& url) {
-  return !url.unix_path.empty() || url.host == "localhost" || url.host == "::1" ||
-         url.host.starts_with("127.");
-}
-
 /// The address as a person would name it.
 std::string place(const Url& url) {
   return url.unix_path.empty() ? url.authority() : printable(url.unix_path);
@@ -24,7 +19,7 @@ bool holds(const std::string& text, const char* part) {
 std::string if_nobody_listens(const Url& url) {
   if (!url.unix_path.empty())
     return "no backend listens on " + place(url) + "; is it up, and is this its path?";
-  if (is_local(url))
+  if (url.is_loopback())
     return "nothing listens on " + place(url) +
            "; is the container up, and is its port published? `docker ps`";
   return "nothing listens on " + place(url) +

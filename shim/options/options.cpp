@@ -1,7 +1,5 @@
 #include "shim/options/options.hpp"
 
-#include <arpa/inet.h>
-
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdio>
@@ -38,17 +36,6 @@ std::string default_cache_dir() {
   return {};
 }
 
-/// 127.0.0.0/8. A name may begin like an address and lead anywhere.
-bool is_loopback_v4(const std::string& host) {
-  in_addr address{};
-  return ::inet_pton(AF_INET, host.c_str(), &address) == 1 && ::ntohl(address.s_addr) >> 24U == 127;
-}
-
-bool is_loopback(const Url& url) {
-  return !url.unix_path.empty() || url.host == "localhost" || url.host == "::1" ||
-         is_loopback_v4(url.host);
-}
-
 /// What the settings say together. Throws UsageError.
 void check_together(const Options& options) {
   if (options.core.backoff.cap < options.core.backoff.base)
@@ -76,7 +63,7 @@ void check_together(const Options& options) {
     if (!error.empty()) throw UsageError(error);
   }
   for (std::size_t i = 0; i < options.endpoints.size(); ++i) {
-    if (options.endpoints[i].tls || is_loopback(options.endpoints[i])) continue;
+    if (options.endpoints[i].tls || options.endpoints[i].is_loopback()) continue;
     if (options.allow_plaintext_token) continue;
     throw UsageError("a token would go unencrypted to " + options.core.endpoints[i] +
                      "; use wss:// or, if you must, --allow-plaintext-token");

@@ -112,6 +112,19 @@ TEST_CASE("url: what is no address of a backend is refused, with one line that r
   CHECK(std::holds_alternative<std::string>(parse_url(std::string_view("ws://h/\0", 8))));
 }
 
+TEST_CASE("url 2: only what cannot lead elsewhere is loopback") {
+  for (const char* const host : {"127.0.0.1", "127.1.2.3", "localhost", "[::1]"}) {
+    CAPTURE(host);
+    CHECK(std::get<Url>(parse_url("ws://" + std::string(host) + ":1")).is_loopback());
+  }
+  CHECK(std::get<Url>(parse_url("ws+unix:///s")).is_loopback());
+  for (const char* const host :
+       {"127.evil.example", "127.0.0.1.evil.example", "127.", "10.0.0.1"}) {
+    CAPTURE(host);
+    CHECK_FALSE(std::get<Url>(parse_url("ws://" + std::string(host) + ":1")).is_loopback());
+  }
+}
+
 TEST_CASE("url: lengths have a limit, and just below it all is well") {
   const auto is_ok = [](const std::string& text) {
     return std::holds_alternative<Url>(parse_url(text));
