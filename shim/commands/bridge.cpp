@@ -13,12 +13,14 @@
 
 #include "common/check.hpp"
 #include "common/text.hpp"
+#include "shim/commands/sandbox.hpp"
 #include "shim/commands/wiring.hpp"
 #include "shim/core/session.hpp"
 #include "shim/io/cache.hpp"
 #include "shim/io/clock.hpp"
 #include "shim/io/hardening.hpp"
 #include "shim/io/health_file.hpp"
+#include "shim/io/landlock.hpp"
 #include "shim/io/link.hpp"
 #include "shim/io/log.hpp"
 #include "shim/io/loop.hpp"
@@ -69,6 +71,10 @@ Link::Options with_ack_timeout(Link::Options options, const Settings& settings) 
 class Bridge {
  public:
   explicit Bridge(const Options& options);
+
+  /// Gives up all that the bridge does not need (`--sandbox`). Before run(), which may start
+  /// threads. Throws std::runtime_error if the kernel refuses.
+  void enter_sandbox();
 
   /// Until the core says Finish.
   void run();
@@ -149,6 +155,19 @@ Bridge::Bridge(const Options& options)
     log_.write(LogLevel::debug, "no status file is kept: " + printable(status_.error()));
 }
 
+void Bridge::enter_sandbox() {
+  if (options_.core.offline == Offline::cache) {
+    if (const std::string error = cache_.make_directory(); !error.empty())
+      log_.write(LogLevel::warn, "nothing will be cached: " + printable(error));
+  }
+  const Sandbox sandbox = sandbox_of(options_, status_.directory());
+  for (const std::string& warning : sandbox.warnings) log_.write(LogLevel::warn, warning);
+  const std::string error = restrict_to(sandbox.allowed);
+  if (!error.empty()) throw std::runtime_error("--sandbox: " + error);
+  log_.write(LogLevel::info,
+             "in a sandbox, Landlock version " + std::to_string(landlock_version()));
+}
+
 void Bridge::run() {
   turn();
   while (!finished_) {
@@ -220,6 +239,7 @@ int run_bridge(const Options& options) {
   throw_on_failed_check();
   Bridge bridge(options);
   harden(options.has_token() || !options.headers.empty());
+  if (options.sandbox) bridge.enter_sandbox();
   bridge.run();
   return 0;
 }

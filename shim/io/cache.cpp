@@ -68,13 +68,14 @@ std::string Cache::load(const std::string& version) const {
 
 std::string Cache::store(const std::string& version, std::string_view text) {
   if (directory_.empty()) return {};
-  std::string error = prepare_directory();
+  std::string error = make_directory();
   if (error.empty()) error = write_file(version, text);
   const bool is_first = !error.empty() && !std::exchange(failed_, !error.empty());
   return is_first ? printable(error) : std::string();
 }
 
-std::string Cache::prepare_directory() const {
+std::string Cache::make_directory() const {
+  if (directory_.empty()) return {};
   // Each missing part is made for this user only (XDG Base Directory Specification).
   for (std::size_t end = directory_.find('/', 1);; end = directory_.find('/', end + 1)) {
     const std::string part = directory_.substr(0, end);

@@ -19,12 +19,14 @@ class Cache {
   /// used: not a file, somebody else's, too large. `version` must be fit for a file name.
   [[nodiscard]] std::string load(const std::string& version) const;
 
+  /// Makes the directory, and what is missing above it, now. Returns an error text, or an empty one.
+  [[nodiscard]] std::string make_directory() const;
+
   /// Replaces the file. Returns an error text the first time it fails, else an empty one.
   [[nodiscard]] std::string store(const std::string& version, std::string_view text);
 
  private:
   [[nodiscard]] std::string path(const std::string& version) const;
-  [[nodiscard]] std::string prepare_directory() const;
   [[nodiscard]] std::string write_file(const std::string& version, std::string_view text) const;
 
   std::string directory_;

@@ -28,6 +28,9 @@ class StatusFile {
   /// Why there is no file and will be none; else empty.
   [[nodiscard]] const std::string& error() const { return error_; }
 
+  /// Where it is; empty if there is none.
+  [[nodiscard]] const std::string& directory() const { return path_; }
+
   /// To be called after each turn; mostly does nothing.
   void update(TimePoint now, const Session& session);
 

@@ -9,6 +9,7 @@
 
 #include "common/text.hpp"
 #include "common/units.hpp"
+#include "shim/io/landlock.hpp"
 #include "shim/io/libraries.hpp"
 #include "shim/io/log.hpp"
 #include "shim/io/tls.hpp"
@@ -42,6 +43,8 @@ void check_together(const Options& options) {
     throw UsageError("--backoff-cap must not be less than --backoff-base");
   if (!options.token.empty() && !options.token_file.empty())
     throw UsageError("give either --token-file or MCP_WS_SHIM_TOKEN");
+  if (options.sandbox && landlock_version() == 0)
+    throw UsageError("--sandbox: this kernel has no Landlock (Linux 5.13); leave it out");
   if (options.client_cert.empty() != options.client_key.empty())
     throw UsageError("--client-cert and --client-key go together");
   if (!options.client_cert.empty()) {

@@ -44,6 +44,7 @@ struct Options {
   std::string client_key;
   std::string health_file;  ///< set exactly if core.has_health_file
   std::string cache_dir;    ///< empty: nothing is cached
+  bool sandbox = false;     ///< and this kernel has what it takes
   Settings core;
   Log::Options log;
 

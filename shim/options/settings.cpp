@@ -151,6 +151,8 @@ void add_backend_flags(Flags& flags, Options& options) {
             path_parser(options.client_cert), show_text(options.client_cert));
   flags.add("--client-key", "PATH", "PEM key of that certificate", path_parser(options.client_key),
             show_text(options.client_key));
+  flags.toggle("--sandbox", options.sandbox,
+               "let the kernel keep the bridge from files and ports that it does not need (Linux)");
 }
 
 void add_link_flags(Flags& flags, Options& options) {
