@@ -26,12 +26,6 @@ const Arguments short_connect{"--connect-timeout", flag(500ms)};
 const Arguments short_ping{"--validate-timeout", flag(300ms)};
 const Arguments short_answers{"--resume-timeout", flag(500ms)};
 
-void write_private(const std::string& path, const std::string& text) {
-  write_file(path, text);
-  std::filesystem::permissions(
-      path, std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
-}
-
 }  // namespace
 
 TEST_CASE("doctor: a healthy backend of each era passes") {
@@ -203,12 +197,12 @@ TEST_CASE("doctor: tokens that are missing, wrong, or in a file that others can 
   const std::string path = files.path("token");
   const Arguments flags{"--token-file", path};
   check_failure(diagnose(flags + backend.url()), "token", "No such file", "chmod 600");
-  write_private(path, "hunter2\n");
+  replace_private(path, "hunter2\n");
   CHECK(diagnose(flags + backend.url()).status == 0);
   check_holds(diagnose(flags + backend.url()).detail("token"), path);
-  write_private(path, "hunter2\nand more\n");
+  replace_private(path, "hunter2\nand more\n");
   check_failure(diagnose(flags + backend.url()), "token", "visible ASCII", "alone");
-  write_private(path, "hunter2");
+  replace_private(path, "hunter2");
   std::filesystem::permissions(path, std::filesystem::perms::group_read,
                                std::filesystem::perm_options::add);
   check_failure(diagnose(flags + backend.url()), "token", "others can access it", "chmod 600");

@@ -62,4 +62,11 @@ void write_file(const std::string& path, const std::string& content) {
   std::ofstream(path, std::ios::binary | std::ios::trunc) << content;
 }
 
+void replace_private(const std::string& path, const std::string& content) {
+  using std::filesystem::perms;
+  write_file(path + ".new", content);
+  std::filesystem::permissions(path + ".new", perms::owner_read | perms::owner_write);
+  std::filesystem::rename(path + ".new", path);
+}
+
 }  // namespace e2e

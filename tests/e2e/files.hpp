@@ -53,5 +53,7 @@ class TempDir {
 /// The whole content; empty if there is none.
 [[nodiscard]] std::string read_file(const std::string& path);
 void write_file(const std::string& path, const std::string& content);
+/// The same, for its owner only, under another name first: nobody ever sees half of it.
+void replace_private(const std::string& path, const std::string& content);
 
 }  // namespace e2e

@@ -12,7 +12,7 @@ namespace {
 
 constexpr Millis heartbeat_timeout = 1s;
 
-Arguments watchful(Millis heartbeats = heartbeat_timeout) {
+Arguments expecting(Millis heartbeats = heartbeat_timeout) {
   return quick() + Arguments{"--ping-interval", flag(400ms),           "--pong-timeout",
                              flag(400ms),       "--heartbeat-timeout", flag(heartbeats)};
 }
@@ -45,7 +45,7 @@ std::vector<std::string> levels_asked(const Backend& backend) {
 
 TEST_CASE("heartbeats: they stay in the shim, and a backend that goes on with them is kept") {
   Backend backend(beating(100ms));
-  Host host(watchful() + backend.url());
+  Host host(expecting() + backend.url());
   host.initialize();
   host.linger(scaled(heartbeat_timeout * 2));
   CHECK(log_messages(host, "logger").empty());
@@ -57,7 +57,7 @@ TEST_CASE("heartbeats: they stay in the shim, and a backend that goes on with th
 
 TEST_CASE("heartbeats: the host gets them if it is told to") {
   Backend backend(beating(100ms));
-  Host host(watchful() + Arguments{"--forward-heartbeats"} + backend.url());
+  Host host(expecting() + Arguments{"--forward-heartbeats"} + backend.url());
   host.initialize();
   host.expect("some heartbeats", [&] { return log_messages(host, "logger").size() >= 3; });
   for (const std::string& logger : log_messages(host, "logger")) CHECK(logger == "heartbeat");
@@ -68,7 +68,7 @@ TEST_CASE("heartbeats: a daemon that only answers pings any more is wedged") {
     CAPTURE(in_flight);
     Backend backend(beating(100ms) +
                     Arguments{"--fault", "wedge-after=" + ms(1500ms), "--fault-connections", "1"});
-    Host host(watchful() + backend.url());
+    Host host(expecting() + backend.url());
     host.initialize();
     const auto ready = Clock::now();
     const int call = in_flight ? host.call("sleep", {{"ms", 600'000}}) : 0;
@@ -84,7 +84,7 @@ TEST_CASE("heartbeats: a daemon that only answers pings any more is wedged") {
 
 TEST_CASE("heartbeats: the first may come late") {
   Backend backend(beating(100ms) + Arguments{"--first-heartbeat", ms(heartbeat_timeout * 2)});
-  Host host(watchful() + Arguments{"--forward-heartbeats"} + backend.url());
+  Host host(expecting() + Arguments{"--forward-heartbeats"} + backend.url());
   host.initialize();
   host.expect("the first heartbeat", [&] { return !log_messages(host, "logger").empty(); });
   host.linger(scaled(heartbeat_timeout * 2));
@@ -93,7 +93,7 @@ TEST_CASE("heartbeats: the first may come late") {
 
 TEST_CASE("heartbeats: a backend that sends none is not expected to") {
   Backend backend(Arguments{});
-  Host host(watchful() + backend.url());
+  Host host(expecting() + backend.url());
   host.initialize();
   host.linger(scaled(heartbeat_timeout * 3));
   check_kept(host);
@@ -108,7 +108,7 @@ TEST_CASE("heartbeats: a backend that sends none is not expected to") {
 
 TEST_CASE("heartbeats: switched off, nothing is expected") {
   Backend backend(Arguments{});
-  Host host(watchful(0ms) + backend.url());
+  Host host(expecting(0ms) + backend.url());
   host.initialize();
   host.expect_text(host.call("log", {{"level", "info"}, {"logger", "heartbeat"}}));
   host.linger(scaled(heartbeat_timeout * 2));
@@ -117,7 +117,7 @@ TEST_CASE("heartbeats: switched off, nothing is expected") {
 
 TEST_CASE("heartbeats: a backend stopped for longer than they may be missing loses nothing") {
   Backend backend(beating(100ms));
-  Host host(watchful() + backend.url());
+  Host host(expecting() + backend.url());
   host.initialize();
   const int call = host.call("sleep", {{"ms", scaled(3s).count()}});
   host.linger(scaled(400ms));
@@ -131,7 +131,7 @@ TEST_CASE("heartbeats: a backend stopped for longer than they may be missing los
 
 TEST_CASE("heartbeats: a shim that was stopped for longer does not miss any") {
   Backend backend(beating(100ms));
-  Host host(watchful() + backend.url());
+  Host host(expecting() + backend.url());
   host.initialize();
   host.linger(scaled(400ms));
   host.shim().signal(SIGSTOP);
@@ -145,7 +145,7 @@ TEST_CASE("heartbeats: a shim that was stopped for longer does not miss any") {
 TEST_CASE(
     "heartbeats: asked for, they come at level debug, and the host sees no more than before") {
   Backend backend(beating(100ms));
-  Host host(watchful() + Arguments{"--request-heartbeats"} + backend.url());
+  Host host(expecting() + Arguments{"--request-heartbeats"} + backend.url());
   host.initialize();
   host.expect("level debug", [&] { return levels_asked(backend).size() == 1; });
   CHECK(levels_asked(backend).front() == "debug");
@@ -171,7 +171,7 @@ TEST_CASE(
 
 TEST_CASE("heartbeats: asked for again on the next link, where the host's level still holds") {
   Backend backend(beating(100ms));
-  Host host(watchful() + Arguments{"--request-heartbeats"} + backend.url());
+  Host host(expecting() + Arguments{"--request-heartbeats"} + backend.url());
   host.initialize();
   host.expect_result(host.request("logging/setLevel", {{"level", "error"}}));
   backend.restart(beating(100ms) + Arguments{"--fault", "wedge-after=" + ms(1500ms)});

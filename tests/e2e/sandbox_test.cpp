@@ -24,12 +24,6 @@ bool has_landlock() {
   return false;
 }
 
-void write_private(const std::string& path, const std::string& text) {
-  write_file(path + ".new", text);
-  fs::permissions(path + ".new", fs::perms(0600));
-  fs::rename(path + ".new", path);
-}
-
 /// What came of the probe's attempts, in one line.
 std::string probed(const Arguments& flags, const TempDir& secrets) {
   Backend backend(Arguments{});
@@ -74,7 +68,7 @@ TEST_CASE("sandbox: token, certificates, health file, cache, log and status work
   if (!certificate.made) return;
   Backend backend;
   const TempDir token, health, log, kept;
-  write_private(token.path("token"), "old");
+  replace_private(token.path("token"), "old");
   const auto as_wanted = [&](const std::string& wanted) {
     return certificate.served() + Arguments{"--token", wanted};
   };
@@ -105,7 +99,7 @@ TEST_CASE("sandbox: token, certificates, health file, cache, log and status work
   host.expect("the loss", log_says("lost: "));
   fs::rename(log.path("log"), log.path("log.old"));
   host.shim().signal(SIGHUP);
-  write_private(token.path("token"), "new");
+  replace_private(token.path("token"), "new");
   backend.start(as_wanted("new"));
   CHECK(host.expect_text(host.call("echo", {{"text", "x"}})) == "x");
   host.expect("a line in the new file", log_says("ready: "));

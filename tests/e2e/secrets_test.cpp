@@ -53,20 +53,15 @@ class Written {
   std::string all_;
 };
 
-void write_private(const std::string& path, const std::string& text) {
-  write_file(path, text);
-  fs::permissions(path, fs::perms(0600));
-}
-
 }  // namespace
 
 TEST_CASE("secrets: nothing that is written, shown or answered holds one") {
   const TempDir secrets;  // what the user keeps
   const TempDir written;  // what the shim keeps
   Backend backend;
-  write_private(secrets.path("token"), token + "\n");
-  write_private(secrets.path("config.toml"),
-                "url = \"" + backend.url("/place?key=" + query_secret) + "\"\n");
+  replace_private(secrets.path("token"), token + "\n");
+  replace_private(secrets.path("config.toml"),
+                  "url = \"" + backend.url("/place?key=" + query_secret) + "\"\n");
   const std::vector<std::string> places{"XDG_RUNTIME_DIR=" + written.path(""),
                                         "TMPDIR=" + written.path(""),
                                         "XDG_CACHE_HOME=" + written.path("cache")};

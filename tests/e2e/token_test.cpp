@@ -13,11 +13,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
+/// As a sidecar that rotates it does.
 void write_token(const std::string& path, const std::string& token) {
-  // Written elsewhere and renamed, as a sidecar that rotates it does.
-  write_file(path + ".new", token + "\n");
-  fs::permissions(path + ".new", fs::perms::owner_read | fs::perms::owner_write);
-  fs::rename(path + ".new", path);
+  replace_private(path, token + "\n");
 }
 
 }  // namespace

@@ -4,16 +4,13 @@
 
 #include <variant>
 
+#include "tests/sim/overloaded.hpp"
+
 namespace sim {
 namespace {
 
 namespace event = shim::event;
 namespace action = shim::action;
-
-template <class... Ts>
-struct Overloaded : Ts... {
-  using Ts::operator()...;
-};
 
 std::string with_epoch(shim::Epoch epoch, std::string_view text = {}) {
   return "link " + std::to_string(epoch) + (text.empty() ? "" : " ") + std::string(text);

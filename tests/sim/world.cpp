@@ -8,6 +8,7 @@
 
 #include "common/check.hpp"
 #include "common/text.hpp"
+#include "tests/sim/overloaded.hpp"
 #include "tests/sim/show.hpp"
 
 namespace sim {
@@ -20,11 +21,6 @@ namespace action = shim::action;
 
 /// No run gets anywhere near this unless something goes round in circles.
 constexpr std::uint64_t turns_max = 3'000'000;
-
-template <class... Ts>
-struct Overloaded : Ts... {
-  using Ts::operator()...;
-};
 
 }  // namespace
 

@@ -13,7 +13,7 @@ namespace {
 using namespace std::chrono_literals;
 using nlohmann::json;
 
-struct Row {
+struct ReasonRow {
   Reason reason;
   int code;
   std::string name;
@@ -21,7 +21,7 @@ struct Row {
   bool retryable;
 };
 
-const std::array<Row, 6> rows{{
+const std::array<ReasonRow, 6> rows{{
     {Reason::backend_unavailable, 31001, "backend-unavailable", false, true},
     {Reason::outcome_unknown, 31002, "outcome-unknown", true, false},
     {Reason::queue_full, 31003, "queue-full", false, true},
@@ -38,7 +38,7 @@ Request request_of(mcp::Method method, bool modern = false) {
   return request;
 }
 
-void check_data(const json& data, const Row& row) {
+void check_data(const json& data, const ReasonRow& row) {
   CHECK(data["source"] == "mcp-ws-shim");
   CHECK(data["reason"] == row.name);
   CHECK(data["delivered"] == row.delivered);
@@ -46,7 +46,7 @@ void check_data(const json& data, const Row& row) {
 }
 
 TEST_CASE("answers 9: the table of codes, as JSON-RPC errors") {
-  for (const Row& row : rows) {
+  for (const ReasonRow& row : rows) {
     CAPTURE(row.name);
     for (const auto& [method, form] : {std::pair{mcp::Method::other, ToolErrors::result},
                                        std::pair{mcp::Method::tools_list, ToolErrors::result},
@@ -67,7 +67,7 @@ TEST_CASE("answers 9: the table of codes, as JSON-RPC errors") {
 }
 
 TEST_CASE("answers 9: the table of codes, as tool results") {
-  for (const Row& row : rows) {
+  for (const ReasonRow& row : rows) {
     for (const bool modern : {false, true}) {
       CAPTURE(row.name);
       CAPTURE(modern);

@@ -17,11 +17,11 @@ namespace {
 
 using nlohmann::json;
 
-constexpr std::string_view url = "ws://h:1/mcp?key=…";
-constexpr std::string_view asked = "2025-11-25";
+constexpr std::string_view entry_url = "ws://h:1/mcp?key=…";
+constexpr std::string_view asked_version = "2025-11-25";
 
 std::string text_of(const CacheEntry& entry) {
-  const auto text = entry.serialise(url, asked);
+  const auto text = entry.serialise(entry_url, asked_version);
   REQUIRE(text.has_value());
   return *text;
 }
@@ -60,7 +60,7 @@ TEST_CASE("cache entry 6: a file is read back as it was written") {
     CHECK(entry.put("initialize", R"({"protocolVersion":"x"})"));
     const std::string text = text_of(entry);
     CHECK(json::accept(text));
-    const auto back = CacheEntry::parse(text, url, asked);
+    const auto back = CacheEntry::parse(text, entry_url, asked_version);
     REQUIRE(back.has_value());
     REQUIRE(back->find("tools/list") != nullptr);
     CHECK(json::parse(*back->find("tools/list")) == json::parse(result));
@@ -73,7 +73,7 @@ TEST_CASE("cache entry 6: a file is read back as it was written") {
 TEST_CASE("cache entry 6: members keep their order in a file") {
   CacheEntry entry;
   CHECK(entry.put("tools/list", R"({"z":1,"a":{"y":[],"b":{}},"m":null})"));
-  const auto back = CacheEntry::parse(text_of(entry), url, asked);
+  const auto back = CacheEntry::parse(text_of(entry), entry_url, asked_version);
   REQUIRE(back.has_value());
   CHECK(*back->find("tools/list") == R"({"z":1,"a":{"y":[],"b":{}},"m":null})");
 }
@@ -86,7 +86,7 @@ TEST_CASE("cache entry 6: no result that a backend may send makes the file unrea
     CacheEntry entry;
     CHECK(entry.put("initialize", R"({"protocolVersion":"x"})"));
     static_cast<void>(entry.put("tools/list", result));
-    const auto back = CacheEntry::parse(text_of(entry), url, asked);
+    const auto back = CacheEntry::parse(text_of(entry), entry_url, asked_version);
     REQUIRE(back.has_value());
     CHECK(back->find("initialize") != nullptr);
   }
@@ -97,15 +97,16 @@ TEST_CASE(
   CacheEntry entry;
   CHECK(entry.put("tools/list", R"({"tools":[]})"));
   const std::string good = text_of(entry);
-  REQUIRE(CacheEntry::parse(good, url, asked).has_value());
-  CHECK_FALSE(CacheEntry::parse(good, "ws://h:2/mcp?key=…", asked).has_value());
-  CHECK_FALSE(CacheEntry::parse(good, url, "2025-06-18").has_value());
-  CHECK_FALSE(CacheEntry::parse(good.substr(0, good.size() / 2), url, asked).has_value());
-  CHECK_FALSE(CacheEntry::parse(good + "x", url, asked).has_value());
+  REQUIRE(CacheEntry::parse(good, entry_url, asked_version).has_value());
+  CHECK_FALSE(CacheEntry::parse(good, "ws://h:2/mcp?key=…", asked_version).has_value());
+  CHECK_FALSE(CacheEntry::parse(good, entry_url, "2025-06-18").has_value());
+  CHECK_FALSE(
+      CacheEntry::parse(good.substr(0, good.size() / 2), entry_url, asked_version).has_value());
+  CHECK_FALSE(CacheEntry::parse(good + "x", entry_url, asked_version).has_value());
 
   const std::string head =
-      R"({"format":1,"url":")" + std::string(url) + R"(","version":"2025-11-25",)";
-  REQUIRE(CacheEntry::parse(head + R"("results":{}})", url, asked).has_value());
+      R"({"format":1,"url":")" + std::string(entry_url) + R"(","version":"2025-11-25",)";
+  REQUIRE(CacheEntry::parse(head + R"("results":{}})", entry_url, asked_version).has_value());
   const std::vector<std::string> texts{
       std::string(),
       std::string("\0\0\0\0", 4),
@@ -120,18 +121,20 @@ TEST_CASE(
       head + R"("results":{"tools/list":"x"}})",
       head + R"("results":{"tools/list":null}})",
       head + R"("results":{}},)",
-      R"({"format":2,"url":")" + std::string(url) + R"(","version":"2025-11-25","results":{}})",
-      R"({"format":"1","url":")" + std::string(url) + R"(","version":"2025-11-25","results":{}})",
-      R"({"url":")" + std::string(url) + R"(","version":"2025-11-25","results":{}})",
+      R"({"format":2,"url":")" + std::string(entry_url) +
+          R"(","version":"2025-11-25","results":{}})",
+      R"({"format":"1","url":")" + std::string(entry_url) +
+          R"(","version":"2025-11-25","results":{}})",
+      R"({"url":")" + std::string(entry_url) + R"(","version":"2025-11-25","results":{}})",
       R"({"format":1,"version":"2025-11-25","results":{}})",
       R"({"format":1,"url":7,"version":"2025-11-25","results":{}})",
-      R"({"format":1,"url":")" + std::string(url) + R"(","results":{}})",
+      R"({"format":1,"url":")" + std::string(entry_url) + R"(","results":{}})",
       std::string(100000, '['),
       std::string(100000, '{'),
   };
   for (const std::string& text : texts) {
     CAPTURE(text.substr(0, 200));
-    CHECK_FALSE(CacheEntry::parse(text, url, asked).has_value());
+    CHECK_FALSE(CacheEntry::parse(text, entry_url, asked_version).has_value());
   }
 }
 
@@ -151,10 +154,10 @@ TEST_CASE("cache entry 6: at most 8 MiB are written, or believed") {
   CHECK(entry.put("prompts/list", result_of_size(room - first)));
   const std::string text = text_of(entry);
   CHECK(text.size() == CacheEntry::file_bytes_max);
-  CHECK(CacheEntry::parse(text, url, asked).has_value());
-  CHECK_FALSE(CacheEntry::parse(text + " ", url, asked).has_value());
+  CHECK(CacheEntry::parse(text, entry_url, asked_version).has_value());
+  CHECK_FALSE(CacheEntry::parse(text + " ", entry_url, asked_version).has_value());
   CHECK(entry.put("prompts/list", result_of_size(room - first + 1)));
-  CHECK_FALSE(entry.serialise(url, asked).has_value());
+  CHECK_FALSE(entry.serialise(entry_url, asked_version).has_value());
 }
 
 TEST_CASE("cache entry 12: a result too large to share a file is not kept") {
@@ -162,7 +165,7 @@ TEST_CASE("cache entry 12: a result too large to share a file is not kept") {
   CHECK(entry.put("tools/list", result_of_size(CacheEntry::result_bytes_max)));
   CHECK_FALSE(entry.put("prompts/list", result_of_size(CacheEntry::result_bytes_max + 1)));
   CHECK(entry.find("prompts/list") == nullptr);
-  CHECK(entry.serialise(url, asked).has_value());
+  CHECK(entry.serialise(entry_url, asked_version).has_value());
 }
 
 TEST_CASE("cache entry 6: what is known is not overwritten by what an older file says") {
@@ -183,20 +186,22 @@ TEST_CASE("cache entry 6, 11: a file nested deeper than any of ours is ignored, 
            "}";
   };
   const auto file = [](const std::string& result) {
-    return R"({"format":1,"url":")" + std::string(url) + R"(","version":")" + std::string(asked) +
-           R"(","results":{"tools/list":)" + result + "}}";
+    return R"({"format":1,"url":")" + std::string(entry_url) + R"(","version":")" +
+           std::string(asked_version) + R"(","results":{"tools/list":)" + result + "}}";
   };
   // The deepest result of a message that is accepted (contract 11).
   CacheEntry entry;
   CHECK(entry.put("tools/list", nested(jsonrpc::depth_max - 1)));
-  CHECK(CacheEntry::parse(text_of(entry), url, asked).has_value());
-  CHECK(CacheEntry::parse(file(nested(jsonrpc::depth_max - 1)), url, asked).has_value());
-  CHECK_FALSE(CacheEntry::parse(file(nested(jsonrpc::depth_max)), url, asked).has_value());
-  CHECK_FALSE(CacheEntry::parse(file(nested(1'000'000)), url, asked).has_value());
+  CHECK(CacheEntry::parse(text_of(entry), entry_url, asked_version).has_value());
+  CHECK(CacheEntry::parse(file(nested(jsonrpc::depth_max - 1)), entry_url, asked_version)
+            .has_value());
+  CHECK_FALSE(
+      CacheEntry::parse(file(nested(jsonrpc::depth_max)), entry_url, asked_version).has_value());
+  CHECK_FALSE(CacheEntry::parse(file(nested(1'000'000)), entry_url, asked_version).has_value());
   // Where a member of the file itself should be.
   const std::string deep =
       R"({"format":)" + std::string(1'000'000, '[') + std::string(1'000'000, ']') + "}";
-  CHECK_FALSE(CacheEntry::parse(deep, url, asked).has_value());
+  CHECK_FALSE(CacheEntry::parse(deep, entry_url, asked_version).has_value());
 }
 
 TEST_CASE("cache entry 6: odd URLs and methods are quoted") {

@@ -19,14 +19,14 @@ IdScanner scan(std::string_view text) {
   return scanner;
 }
 
-struct Row {
+struct ScannerRow {
   std::string name;
   std::string text;
   Ids ids;
   std::string method;
 };
 
-std::vector<Row> rows() {
+std::vector<ScannerRow> scanner_rows() {
   return {
       {"first", R"({"id":1,"x":2})", {"1"}, ""},
       {"last", R"({"x":2,"id":1})", {"1"}, ""},
@@ -73,7 +73,7 @@ std::vector<Row> rows() {
 }
 
 TEST_CASE("id scanner: finds the top-level id and no other") {
-  for (const Row& row : rows()) {
+  for (const ScannerRow& row : scanner_rows()) {
     CAPTURE(row.name);
     const IdScanner scanner = scan(row.text);
     CHECK(scanner.ids() == row.ids);
@@ -82,7 +82,7 @@ TEST_CASE("id scanner: finds the top-level id and no other") {
 }
 
 TEST_CASE("id scanner: finds the same whatever the pieces") {
-  for (const Row& row : rows()) {
+  for (const ScannerRow& row : scanner_rows()) {
     CAPTURE(row.name);
     IdScanner by_byte;
     for (const char c : row.text) by_byte.feed(std::string_view(&c, 1));

@@ -53,14 +53,14 @@ Lines frame(const std::vector<std::string_view>& pieces, std::size_t line_bytes_
   return lines;
 }
 
-struct Row {
+struct FramerRow {
   std::string name;
   std::string input;
   Lines lines;
 };
 
 /// With a limit of 40 bytes.
-std::vector<Row> rows() {
+std::vector<FramerRow> framer_rows() {
   const std::string at_limit(40, 'a');
   const std::string over(41, 'a');
   return {
@@ -99,14 +99,14 @@ std::vector<Row> rows() {
 }
 
 TEST_CASE("line framer 3: lines, whole and in one piece") {
-  for (const Row& row : rows()) {
+  for (const FramerRow& row : framer_rows()) {
     CAPTURE(row.name);
     CHECK(frame({row.input}, 40) == row.lines);
   }
 }
 
 TEST_CASE("line framer 3: the same lines at every split point") {
-  for (const Row& row : rows()) {
+  for (const FramerRow& row : framer_rows()) {
     CAPTURE(row.name);
     const std::string_view input = row.input;
     for (std::size_t at = 0; at <= input.size(); ++at) {

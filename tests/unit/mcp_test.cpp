@@ -9,13 +9,13 @@
 namespace shim::mcp {
 namespace {
 
-struct Row {
+struct MethodRow {
   std::string_view name;
   Method method;
   bool read_only;
 };
 
-constexpr std::array<Row, 18> rows{{
+constexpr std::array<MethodRow, 18> rows{{
     {"completion/complete", Method::complete, true},
     {"initialize", Method::initialize, false},
     {"logging/setLevel", Method::set_level, true},
@@ -38,7 +38,7 @@ constexpr std::array<Row, 18> rows{{
 
 TEST_CASE("mcp 5.3: each method has its meaning, and the contract's list is read-only") {
   std::set<Method> seen;
-  for (const Row& row : rows) {
+  for (const MethodRow& row : rows) {
     CAPTURE(std::string(row.name));
     const bool right = method(row.name) == row.method;
     CHECK(right);
@@ -49,7 +49,7 @@ TEST_CASE("mcp 5.3: each method has its meaning, and the contract's list is read
 }
 
 TEST_CASE("mcp: every other name means nothing") {
-  for (const Row& row : rows) {
+  for (const MethodRow& row : rows) {
     const std::string name(row.name);
     for (const std::string& other : {name + " ", " " + name, name + "x", name.substr(1),
                                      name.substr(0, name.size() - 1), name + '\0'}) {

@@ -13,6 +13,9 @@
 /// MCP messages about lists and subscriptions, and sessions that have got as far as to use them.
 namespace shim::test {
 
+/// The protocol version that a host asks for here, as a cache file is named after it.
+inline const std::string asked = "2025-11-25";
+
 inline constexpr std::string_view all_lists =
     R"({"tools":{"listChanged":true},"prompts":{"listChanged":true},)"
     R"("resources":{"subscribe":true,"listChanged":true},"logging":{}})";

@@ -7,8 +7,6 @@
 namespace shim::test {
 namespace {
 
-const std::string asked = "2025-11-25";
-
 TEST_CASE("session 6: real results are stored, by the version that was asked for") {
   Driver d;
   establish_with(d);

@@ -23,7 +23,7 @@ void subscribe(Driver& d, std::string_view id = "7", std::string_view filter = t
 }
 
 /// The shim's own fetch of a list among what was written to the link; empty if there is none.
-std::string own_fetch(const std::vector<std::string>& sent, ListKind kind) {
+std::string own_list_request(const std::vector<std::string>& sent, ListKind kind) {
   for (const std::string& text : sent) {
     const std::string id = id_of(text);
     if (method_of(text) == list_method(kind) && id.size() > 10) return text;
@@ -206,7 +206,7 @@ TEST_CASE("session 5.2: each live subscription that asks for it hears of a list 
   for (const std::string id : {"7", "\"8\"", "9", "10", "11"}) d.backend(acknowledge(id));
   const auto sent = d.take_link();
   REQUIRE(sent.size() == 1);  // one fetch for all of them
-  const std::string own = own_fetch(sent, ListKind::tools);
+  const std::string own = own_list_request(sent, ListKind::tools);
   REQUIRE_FALSE(own.empty());
   CHECK(json::parse(own)["params"] == json::parse("{" + std::string(modern_meta) + "}"));
   CHECK(d.take_host().empty());
@@ -222,8 +222,8 @@ TEST_CASE("session 5.2: nothing is said of a list that is the same, or was never
   d.go_ready();
   d.backend(acknowledge("7"));
   const auto sent = d.take_link();
-  CHECK(own_fetch(sent, ListKind::prompts).empty());
-  const std::string own = own_fetch(sent, ListKind::tools);
+  CHECK(own_list_request(sent, ListKind::prompts).empty());
+  const std::string own = own_list_request(sent, ListKind::tools);
   REQUIRE_FALSE(own.empty());
   SUBCASE("the same") { d.backend(answer(id_of(own), list_of(ListKind::tools, {item("a")}))); }
   SUBCASE("an error") { d.backend(error_to(id_of(own), -32603)); }
@@ -263,7 +263,7 @@ TEST_CASE("session 5.2: a list from before the subscription was made is compared
   if (d.session.phase() != Phase::ready) d.go_ready();
   d.forget();
   d.backend(acknowledge("7"));
-  const std::string own = own_fetch(d.take_link(), ListKind::tools);
+  const std::string own = own_list_request(d.take_link(), ListKind::tools);
   REQUIRE_FALSE(own.empty());
   d.backend(answer(id_of(own), list_of(ListKind::tools, {item("b")})));
   CHECK(last_of(d.take_host()) == changed_for(ListKind::tools, "7"));
@@ -302,10 +302,10 @@ TEST_CASE("session 5.2: in a mixed session both kinds are resumed, the legacy on
   CHECK(methods_in(sent) == std::vector<std::string>{"initialize", "notifications/initialized",
                                                      "tools/list", "subscriptions/listen"});
   d.backend(acknowledge("7"));
-  const std::string modern_own = own_fetch(d.take_link(), ListKind::tools);
+  const std::string modern_own = own_list_request(d.take_link(), ListKind::tools);
   REQUIRE_FALSE(modern_own.empty());
   // Each era is compared with what was shown in it, and told in its own way.
-  d.backend(answer(id_of(own_fetch(sent, ListKind::tools)),
+  d.backend(answer(id_of(own_list_request(sent, ListKind::tools)),
                    list_of(ListKind::tools, {item("a"), item("b")})));
   CHECK(d.take_host() == std::vector<std::string>{notify("notifications/tools/list_changed")});
   d.backend(answer(id_of(modern_own), list_of(ListKind::tools, {item("m"), item("n")})));

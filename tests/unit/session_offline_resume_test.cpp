@@ -7,8 +7,6 @@
 namespace shim::test {
 namespace {
 
-const std::string asked = "2025-11-25";
-
 /// A driver whose cache knows a backend with tools.
 void know_backend(Driver& d) {
   d.cache_files[asked] = cache_file({{"initialize", initialize_result()},

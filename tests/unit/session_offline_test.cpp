@@ -7,8 +7,6 @@
 namespace shim::test {
 namespace {
 
-const std::string asked = "2025-11-25";
-
 /// A host that has got its initialize answered without the backend.
 void initialize_offline(Driver& d) {
   d.host(initialize("0"));

@@ -19,7 +19,7 @@ namespace {
 namespace fs = std::filesystem;
 
 /// A status file in a directory of its own, and the session that it tells of.
-struct Rig {
+struct FileRig {
   TemporaryDirectory top;
   Environment runtime{"XDG_RUNTIME_DIR", top / ""};
   Environment temporary{"TMPDIR", top / ""};
@@ -45,7 +45,7 @@ struct Rig {
 };
 
 TEST_CASE("status file 13: it says who and how, for this user only, and goes away at the end") {
-  Rig rig;
+  FileRig rig;
   const std::string path = rig.path();
   {
     StatusFile file("1.2.3");
@@ -65,7 +65,7 @@ TEST_CASE("status file 13: it says who and how, for this user only, and goes awa
 }
 
 TEST_CASE("status file 13: a change of phase is written at once") {
-  Rig rig;
+  FileRig rig;
   rig.update();
   rig.d.opened();
   rig.update();
@@ -83,7 +83,7 @@ TEST_CASE("status file 13: a change of phase is written at once") {
 }
 
 TEST_CASE("status file 13: other changes are written every 5 s at most, and none is left out") {
-  Rig rig;
+  FileRig rig;
   rig.d.go_ready();
   rig.update();
   CHECK_FALSE(rig.file.due().has_value());
@@ -107,7 +107,7 @@ TEST_CASE("status file 13: other changes are written every 5 s at most, and none
 }
 
 TEST_CASE("status file 13: nothing is written, and nobody woken, while nothing changes") {
-  Rig rig;
+  FileRig rig;
   rig.d.go_ready();
   rig.update();
   fs::remove(rig.path());
@@ -117,7 +117,7 @@ TEST_CASE("status file 13: nothing is written, and nobody woken, while nothing c
 }
 
 TEST_CASE("status file 13: since when stays the same while the phase does") {
-  Rig rig;
+  FileRig rig;
   rig.d.go_ready();
   rig.update();
   const json since = rig.read()["since"];
@@ -130,7 +130,7 @@ TEST_CASE("status file 13: since when stays the same while the phase does") {
 }
 
 TEST_CASE("status file 13: a directory that is removed is made anew") {
-  Rig rig;
+  FileRig rig;
   rig.update();
   fs::remove_all(rig.directory());
   rig.d.opened();
@@ -140,7 +140,7 @@ TEST_CASE("status file 13: a directory that is removed is made anew") {
 }
 
 TEST_CASE("status file 13: what cannot be written is tried again every 5 s") {
-  Rig rig;
+  FileRig rig;
   rig.update();
   fs::remove_all(rig.directory());
   write_text(rig.directory(), "in the way");
@@ -159,7 +159,7 @@ TEST_CASE("status file 13: what cannot be written is tried again every 5 s") {
 }
 
 TEST_CASE("status file 13: on a full disk the old file stays whole, and nothing beside it") {
-  Rig rig;
+  FileRig rig;
   rig.update();
   // The nearest that a process can come to a full disk by itself.
   rlimit before{};
@@ -181,7 +181,7 @@ TEST_CASE("status file 13: on a full disk the old file stays whole, and nothing 
 
 TEST_CASE(
     "status file 13: what a dead process with our pid left is replaced, links are not followed") {
-  Rig rig;
+  FileRig rig;
   fs::create_directory(rig.directory());
   fs::permissions(rig.directory(), fs::perms::owner_all);
   const std::string victim = rig.top / "victim";

@@ -54,13 +54,13 @@ class Sleeper {
 /// A pid that was one just now and is none any more.
 pid_t dead_pid() { return Sleeper().pid(); }
 
-struct Rig {
+struct DirectoryRig {
   TemporaryDirectory top;
   Environment runtime{"XDG_RUNTIME_DIR", top / ""};
   Environment temporary{"TMPDIR", top / "none"};
   std::string directory = top / "mcp-ws-shim";
 
-  Rig() {
+  DirectoryRig() {
     fs::create_directory(directory);
     fs::permissions(directory, fs::perms::owner_all);
   }
@@ -85,7 +85,7 @@ std::string entry_of(pid_t pid, std::uint64_t started, const std::string& url = 
 std::uint64_t start_of(pid_t pid) { return process_started(pid).value_or(0); }
 
 TEST_CASE("status files 13: those of running shims, by pid") {
-  const Rig rig;
+  const DirectoryRig rig;
   const Sleeper a, b;
   rig.write(rig.path(b.pid()), entry_of(b.pid(), start_of(b.pid()), "ws://b/"));
   rig.write(rig.path(a.pid()), entry_of(a.pid(), start_of(a.pid()), "ws://a/"));
@@ -96,7 +96,7 @@ TEST_CASE("status files 13: those of running shims, by pid") {
 }
 
 TEST_CASE("status files 13: those in the temporary directory, too") {
-  const Rig rig;
+  const DirectoryRig rig;
   const Environment temporary("TMPDIR", rig.top / "");
   const std::string other = rig.top / ("mcp-ws-shim-" + std::to_string(::geteuid()));
   fs::create_directory(other);
@@ -118,7 +118,7 @@ TEST_CASE("status files 13: nothing anywhere is nothing") {
 }
 
 TEST_CASE("status files 13: those of dead processes are removed, whatever they are") {
-  const Rig rig;
+  const DirectoryRig rig;
   const pid_t dead = dead_pid();
   const std::string path = rig.path(dead);
   SUBCASE("a status file") { rig.write(path, entry_of(dead, 1)); }
@@ -135,7 +135,7 @@ TEST_CASE("status files 13: those of dead processes are removed, whatever they a
 }
 
 TEST_CASE("status files 13: a process that its parent has not reaped is dead") {
-  const Rig rig;
+  const DirectoryRig rig;
   const Sleeper sleeper;
   rig.write(rig.path(sleeper.pid()), entry_of(sleeper.pid(), start_of(sleeper.pid())));
   REQUIRE(read_status_files().shims.size() == 1);
@@ -145,7 +145,7 @@ TEST_CASE("status files 13: a process that its parent has not reaped is dead") {
 }
 
 TEST_CASE("status files 13: a pid that is another process's by now is a dead shim's") {
-  const Rig rig;
+  const DirectoryRig rig;
   const Sleeper sleeper;
   rig.write(rig.path(sleeper.pid()), entry_of(sleeper.pid(), start_of(sleeper.pid()) - 1));
   CHECK(read_status_files().shims.empty());
@@ -153,7 +153,7 @@ TEST_CASE("status files 13: a pid that is another process's by now is a dead shi
 }
 
 TEST_CASE("status files 13: a file in the making of a live shim stays") {
-  const Rig rig;
+  const DirectoryRig rig;
   const Sleeper sleeper;
   rig.write(rig.path(sleeper.pid(), ".tmp"), "half a fi");
   CHECK(read_status_files().notes.empty());
@@ -161,7 +161,7 @@ TEST_CASE("status files 13: a file in the making of a live shim stays") {
 }
 
 TEST_CASE("status files 13: what is hostile is skipped with a note, and stays") {
-  const Rig rig;
+  const DirectoryRig rig;
   const Sleeper sleeper;
   const std::string path = rig.path(sleeper.pid());
   const std::string good = entry_of(sleeper.pid(), start_of(sleeper.pid()));
@@ -184,7 +184,7 @@ TEST_CASE("status files 13: what is hostile is skipped with a note, and stays") 
 }
 
 TEST_CASE("status files 13: a directory with a dead process's name is noted") {
-  const Rig rig;
+  const DirectoryRig rig;
   fs::create_directory(rig.path(dead_pid()));
   const StatusFiles read = read_status_files();
   CHECK(read.shims.empty());
@@ -192,7 +192,7 @@ TEST_CASE("status files 13: a directory with a dead process's name is noted") {
 }
 
 TEST_CASE("status files 13: other names are none of ours") {
-  const Rig rig;
+  const DirectoryRig rig;
   for (const char* const name :
        {"x.json", "0.json", "-1.json", "+1.json", "01.json", " 1.json", "99999999999.json",
         "1e3.json", ".json", "readme", "4711", "\x1b[2J.json"})
@@ -205,7 +205,7 @@ TEST_CASE("status files 13: other names are none of ours") {
 }
 
 TEST_CASE("status files 13: a directory that is not to be trusted is noted and not read") {
-  const Rig rig;
+  const DirectoryRig rig;
   const Sleeper sleeper;
   rig.write(rig.path(sleeper.pid()), entry_of(sleeper.pid(), start_of(sleeper.pid())));
   fs::permissions(rig.directory, fs::perms(0777));

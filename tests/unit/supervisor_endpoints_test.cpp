@@ -12,8 +12,8 @@ namespace {
 using namespace std::chrono_literals;
 
 /// A supervisor of three endpoints, of which some are up.
-struct Rig {
-  Rig() { supervisor.start(now); }
+struct EndpointsRig {
+  EndpointsRig() { supervisor.start(now); }
 
   const Settings settings{.endpoints = {"ws://a", "ws://b", "ws://c"},
                           .backoff = {.base = 1s, .cap = 8s, .jitter = {Jitter::Kind::ratio, 0}}};
@@ -60,7 +60,7 @@ struct Rig {
 };
 
 TEST_CASE("supervisor 2: a round tries all endpoints at once, in order; then the backoff waits") {
-  Rig rig;
+  EndpointsRig rig;
   for (int i = 0; i < 9; ++i) rig.attempt();
   CHECK(rig.tried == std::vector<std::size_t>{0, 1, 2, 0, 1, 2, 0, 1, 2});
   CHECK(rig.times[2] == rig.times[0]);
@@ -70,7 +70,7 @@ TEST_CASE("supervisor 2: a round tries all endpoints at once, in order; then the
 }
 
 TEST_CASE("supervisor 2: the first that becomes ready wins") {
-  Rig rig;
+  EndpointsRig rig;
   rig.up = {false, true, true};
   rig.until_ready();
   CHECK(rig.tried == std::vector<std::size_t>{0, 1});
@@ -79,7 +79,7 @@ TEST_CASE("supervisor 2: the first that becomes ready wins") {
 
 TEST_CASE(
     "supervisor 2: while the first is known to be away, the one that served last goes first") {
-  Rig rig;
+  EndpointsRig rig;
   rig.up = {false, true, true};
   rig.until_ready();
   rig.now += 50s;
@@ -90,7 +90,7 @@ TEST_CASE(
 }
 
 TEST_CASE("supervisor 2: after 60 s a new attempt starts from the first again") {
-  Rig rig;
+  EndpointsRig rig;
   rig.up = {false, true, true};
   rig.until_ready();
   rig.now += 60s;
@@ -102,7 +102,7 @@ TEST_CASE("supervisor 2: after 60 s a new attempt starts from the first again") 
 }
 
 TEST_CASE("supervisor 2: a first that is back and lost again is tried first") {
-  Rig rig;
+  EndpointsRig rig;
   rig.up = {true, true, true};
   rig.until_ready();
   rig.now += 1s;
@@ -114,7 +114,7 @@ TEST_CASE("supervisor 2: a first that is back and lost again is tried first") {
 }
 
 TEST_CASE("supervisor 2: a round that starts in the middle still tries all") {
-  Rig rig;
+  EndpointsRig rig;
   rig.up = {false, false, true};
   rig.until_ready();
   rig.lose();
@@ -126,7 +126,7 @@ TEST_CASE("supervisor 2: a round that starts in the middle still tries all") {
 }
 
 TEST_CASE("supervisor 4.2: a Retry-After keeps us from its own endpoint only") {
-  Rig rig;
+  EndpointsRig rig;
   Actions out;
   rig.supervisor.on_deadline(rig.now, out);  // the first: it says 503
   rig.lose({.cause = Cause::http_status, .status = 503, .retry_after = 5s});
@@ -138,7 +138,7 @@ TEST_CASE("supervisor 4.2: a Retry-After keeps us from its own endpoint only") {
 }
 
 TEST_CASE("supervisor 4.2: if all endpoints ask for patience the shortest counts") {
-  Rig rig;
+  EndpointsRig rig;
   Actions out;
   std::vector<Duration> asked{20s, 40s, 30s};
   for (const Duration patience : asked) {
@@ -156,7 +156,7 @@ TEST_CASE("supervisor 4.2: if all endpoints ask for patience the shortest counts
 }
 
 TEST_CASE("supervisor 4.2: the longest wait is for rounds in which all need a person") {
-  Rig rig;
+  EndpointsRig rig;
   const Loss forbidden{.cause = Cause::http_status, .status = 403};
   const auto fail_with = [&rig](const Loss& loss) {
     rig.now = std::max(rig.now, *rig.timers.get(Timer::reconnect));

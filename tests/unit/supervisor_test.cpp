@@ -10,10 +10,10 @@ namespace {
 using namespace std::chrono_literals;
 
 /// A supervisor with a clock, stepped by hand.
-struct Rig {
-  explicit Rig(BackoffPolicy backoff = {.base = 250ms,
-                                        .cap = 30s,
-                                        .jitter = {Jitter::Kind::ratio, 0.1}})
+struct SupervisorRig {
+  explicit SupervisorRig(BackoffPolicy backoff = {.base = 250ms,
+                                                  .cap = 30s,
+                                                  .jitter = {Jitter::Kind::ratio, 0.1}})
       : settings{.endpoints = {"ws://b"}, .backoff = backoff} {
     supervisor.start(now);
     tick();
@@ -70,7 +70,7 @@ struct Rig {
 
 TEST_CASE(
     "supervisor 4.1: the first attempt starts at once, the phases follow, each link has a number") {
-  Rig rig;
+  SupervisorRig rig;
   CHECK(rig.supervisor.phase() == Phase::connecting);
   CHECK(rig.supervisor.epoch() == 1);
   CHECK(rig.last<action::OpenLink>().epoch == 1);
@@ -94,7 +94,7 @@ TEST_CASE(
 }
 
 TEST_CASE("supervisor 4.2: the series of delays of the contract") {
-  Rig rig;
+  SupervisorRig rig;
   for (const Duration d :
        {250ms, 500ms, 1000ms, 2000ms, 4000ms, 8000ms, 16000ms, 30000ms, 30000ms}) {
     CAPTURE(milliseconds(d));
@@ -116,7 +116,7 @@ TEST_CASE("supervisor 4.1: each step of an attempt has its deadline") {
                         Row{Phase::resuming, Cause::resume_timeout, 10s}};
   for (const Row& row : rows) {
     CAPTURE(std::string(name(row.phase)));
-    Rig rig;
+    SupervisorRig rig;
     rig.advance(9s);
     if (row.phase != Phase::connecting) rig.supervisor.opened(rig.now, rig.out);
     if (row.phase == Phase::resuming) {
@@ -136,7 +136,7 @@ TEST_CASE("supervisor 4.1: each step of an attempt has its deadline") {
 }
 
 TEST_CASE("supervisor: ready and waiting links are never overdue") {
-  Rig rig;
+  SupervisorRig rig;
   rig.become_ready();
   CHECK_FALSE(rig.supervisor.overdue(rig.now + 1h).has_value());
   rig.lose();
@@ -146,7 +146,7 @@ TEST_CASE("supervisor: ready and waiting links are never overdue") {
 TEST_CASE("supervisor 4.2: the backoff resets only after min-uptime in ready") {
   for (const Duration up : {Duration(0s), Duration(5s - 1ns), Duration(5s), Duration(1h)}) {
     CAPTURE(up.count());
-    Rig rig;
+    SupervisorRig rig;
     for (int i = 0; i < 7; ++i) {
       rig.connect();
       rig.lose();
@@ -163,7 +163,7 @@ TEST_CASE("supervisor 4.2: the backoff resets only after min-uptime in ready") {
 }
 
 TEST_CASE("supervisor 4.2: min-uptime does not run on after the link was lost") {
-  Rig rig;
+  SupervisorRig rig;
   rig.become_ready();
   rig.lose();
   rig.advance(rig.wait());
@@ -176,7 +176,7 @@ TEST_CASE("supervisor 4.2: min-uptime does not run on after the link was lost") 
 }
 
 TEST_CASE("supervisor 4.2: --min-uptime 0 resets at once") {
-  Rig rig;
+  SupervisorRig rig;
   rig.settings.min_uptime = Duration::zero();
   for (int i = 0; i < 5; ++i) {
     rig.become_ready();
@@ -190,7 +190,7 @@ TEST_CASE(
     "supervisor 4.2: who wants the link gets an attempt, never closer than 1 s to the last start") {
   for (const bool demand : {false, true}) {
     CAPTURE(demand);
-    Rig rig;
+    SupervisorRig rig;
     const auto want = [&] {
       if (demand) {
         rig.supervisor.demanded(rig.now);
@@ -220,7 +220,7 @@ TEST_CASE(
 }
 
 TEST_CASE("supervisor 4.2: wanting never puts an attempt off") {
-  Rig rig;
+  SupervisorRig rig;
   rig.lose();  // 250 ms
   const Duration wait = rig.wait();
   REQUIRE(wait < 1s);
@@ -229,7 +229,7 @@ TEST_CASE("supervisor 4.2: wanting never puts an attempt off") {
 }
 
 TEST_CASE("supervisor 4.2: Retry-After is waited for, against wishes of hosts, not of persons") {
-  Rig rig;
+  SupervisorRig rig;
   rig.lose({.cause = Cause::http_status, .status = 503, .retry_after = 20s});
   CHECK(milliseconds(rig.wait()) == 20'000);
   rig.advance(5s);
@@ -246,7 +246,7 @@ TEST_CASE("supervisor 4.2: Retry-After is waited for, against wishes of hosts, n
 }
 
 TEST_CASE("supervisor 4.2: a Retry-After shorter than the backoff does not shorten it") {
-  Rig rig;
+  SupervisorRig rig;
   for (int i = 0; i < 7; ++i) {
     rig.lose();
     rig.connect();
@@ -265,21 +265,21 @@ TEST_CASE("supervisor 4.2: what only a person can mend is logged as such and tri
                           Loss{.cause = Cause::http_status, .status = 403},
                           Loss{.cause = Cause::http_status, .status = 404}};
   for (const Loss& loss : losses) {
-    Rig rig;
+    SupervisorRig rig;
     rig.lose(loss);
     CHECK(rig.wait() >= 30s);
     CHECK(rig.wait() <= 33s);
     CHECK(rig.last<action::Log>().level == LogLevel::warn);
     CHECK(rig.last<action::Log>().text.find("person") != std::string::npos);
   }
-  Rig rig;
+  SupervisorRig rig;
   rig.lose({.cause = Cause::http_status, .status = 500});
   CHECK(rig.wait() < 1s);
   CHECK(rig.last<action::Log>().text.find("person") == std::string::npos);
 }
 
 TEST_CASE("supervisor 4.3: attempts 1, 5, 20, 50 and every 10th of an outage are worth a warning") {
-  Rig rig;
+  SupervisorRig rig;
   std::vector<unsigned> warned;
   for (unsigned i = 1; i <= 120; ++i) {
     rig.connect();
@@ -295,7 +295,7 @@ TEST_CASE("supervisor 4.3: attempts 1, 5, 20, 50 and every 10th of an outage are
 }
 
 TEST_CASE("supervisor: how long there has been no backend, and why") {
-  Rig rig;
+  SupervisorRig rig;
   CHECK(rig.supervisor.last_error().empty());
   rig.now += 3s;
   CHECK(milliseconds(rig.supervisor.down_for(rig.now)) == 3000);  // since the start
@@ -314,7 +314,7 @@ TEST_CASE("supervisor: how long there has been no backend, and why") {
 }
 
 TEST_CASE("supervisor: stopping closes a link politely, and is the end") {
-  Rig rig;
+  SupervisorRig rig;
   SUBCASE("connecting") {}
   SUBCASE("ready") { rig.become_ready(); }
   rig.supervisor.stop(rig.now, rig.out);
@@ -350,7 +350,7 @@ TEST_CASE("supervisor 4.2: who asks during an attempt need not ask again when it
 }
 
 TEST_CASE("supervisor: stopping while waiting closes nothing") {
-  Rig rig;
+  SupervisorRig rig;
   rig.lose();
   const std::size_t closes = rig.count<action::CloseLink>();
   rig.supervisor.stop(rig.now, rig.out);
