@@ -7,7 +7,8 @@ usage() {
 Usage: packaging/test.sh [OPTIONS]
 
 Installs the missing packages, builds one preset and runs its tests. The last line is always
-"N passed, N failed". The exit status is 0 only if something ran and nothing failed.
+"N passed, N failed". The exit status is 0 only if something ran and nothing failed. In the presets asan
+and tsan the end-to-end tests themselves are those of dev: only the shim carries the sanitizer.
 
   --preset NAME           dev (default), release, asan, tsan or coverage; built in build/NAME
   --only PART             unit, golden, sim, fuzz, e2e, sdk, clients or backends instead of all;
@@ -27,7 +28,6 @@ TEXT
 
 preset=dev
 programs=(unit golden sim fuzz e2e sdk clients backends)
-targets=(all)
 program_args=(--no-colors=true)
 
 bad_usage() {
@@ -44,14 +44,7 @@ while (($# > 0)); do
       ;;
     --only)
       case "${2:-}" in
-        unit | golden | sim | fuzz | e2e)
-          programs=("$2")
-          targets=("$2_tests")
-          ;;
-        sdk | clients | backends)
-          programs=("$2")
-          targets=(mcp-ws-shim fake_backend)
-          ;;
+        unit | golden | sim | fuzz | e2e | sdk | clients | backends) programs=("$2") ;;
         *) bad_usage "--only takes unit, golden, sim, fuzz, e2e, sdk, clients or backends" ;;
       esac
       shift
@@ -94,11 +87,35 @@ give_up() {
 
 packaging/install-deps.sh --tests || give_up "the packages could not be installed"
 
-read -ra cmake_args <<<"${MCP_WS_SHIM_CMAKE_ARGS:-}"
-cmake --preset "$preset" "${cmake_args[@]}" || give_up "cmake could not configure preset $preset"
-cmake --build --preset "$preset" --target "${targets[@]}" \
-  --parallel "${CMAKE_BUILD_PARALLEL_LEVEL:-$(nproc)}" ||
-  give_up "the build of preset $preset failed"
+# build PRESET TARGET...
+build() {
+  local preset="$1" cmake_args
+  shift
+  read -ra cmake_args <<<"${MCP_WS_SHIM_CMAKE_ARGS:-}"
+  cmake --preset "$preset" "${cmake_args[@]}" || give_up "cmake could not configure preset $preset"
+  cmake --build --preset "$preset" --target "$@" \
+    --parallel "${CMAKE_BUILD_PARALLEL_LEVEL:-$(nproc)}" ||
+    give_up "the build of preset $preset failed"
+}
+
+# What drives the shim from outside is this preset's.
+driver="$preset"
+case "$preset" in
+  asan | tsan)
+    driver=dev
+    export E2E_SANITIZED=1 E2E_SHIM="${E2E_SHIM:-$root/build/$preset/shim/mcp-ws-shim}"
+    ;;
+esac
+targets=(mcp-ws-shim)
+for name in "${programs[@]}"; do
+  case "$name" in
+    unit | golden | sim | fuzz) targets+=("${name}_tests") ;;
+    e2e) [[ "$driver" != "$preset" ]] || targets+=(e2e_tests) ;;
+    *) targets+=(fake_backend) ;;
+  esac
+done
+build "$preset" "${targets[@]}"
+if [[ "$driver" != "$preset" && " ${programs[*]} " == *" e2e "* ]]; then build "$driver" e2e_tests; fi
 
 # Sets `status`. The output goes to a file that tail shows, not through a pipe: a process that a
 # crashed test left behind would keep a pipe open for ever. A background command ignores SIGINT,
@@ -170,6 +187,7 @@ passed_total=0
 failed_total=0
 for name in "${programs[@]}"; do
   program="build/$preset/tests/$name/${name}_tests"
+  [[ "$name" != e2e ]] || program="build/$driver/tests/e2e/e2e_tests"
   log="$work/$name.log"
   if [[ "$name" =~ ^(sdk|clients|backends)$ ]]; then
     [[ "$preset" == dev || "$preset" == release ]] || continue

@@ -12,7 +12,7 @@
 namespace e2e {
 namespace {
 
-constexpr Millis at_once = sanitized ? 500ms : 100ms;  // LeakSanitizer looks for leaks at the end
+const Millis at_once = sanitized ? 500ms : 100ms;  // LeakSanitizer looks for leaks at the end
 
 /// A session with a call in flight that takes `ms`; returns its id.
 int call_in_flight(Backend& backend, Host& host, int ms) {

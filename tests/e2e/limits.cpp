@@ -5,6 +5,14 @@
 
 namespace e2e {
 
+bool shim_is_sanitized() {
+#ifdef E2E_SANITIZER_PRESET
+  return true;
+#else
+  return std::getenv("E2E_SANITIZED") != nullptr;
+#endif
+}
+
 double time_factor() {
   static const double factor = [] {
     const char* const given = std::getenv("E2E_TIME_FACTOR");

@@ -127,7 +127,7 @@ TEST_CASE("pressure: with the backend away the queue stays bounded and the rest 
   backend.kill();
   host.expect_log("lost: ");
   constexpr int first = 1000;
-  constexpr int count = sanitized ? 600 : 3'000;
+  const int count = sanitized ? 600 : 3'000;
   const std::string text(100'000, 'q');  // up to 300 MB in all
   for (int i = 0; i < count; ++i) {
     host.send(call_line(first + i, text));
