@@ -187,7 +187,9 @@ void Session::handle(event::LinkBinary&) {
   drop(Drop::binary_frame);
 }
 
-void Session::handle(event::LinkChecked& event) { liveness_.checked(now_, event.heard, health_); }
+void Session::handle(event::LinkChecked& event) {
+  liveness_.checked(now_, epoch(), event.heard_at, health_, *out_);
+}
 
 void Session::handle(event::LinkWritten& event) {
   link_unwritten_ -= std::min(event.bytes, link_unwritten_);

@@ -111,6 +111,7 @@ void Session::complete_resume() {
   queued_roots_change_.reset();
   supervisor_.resumed(now_, *out_);
   liveness_.start(now_);
+  if (link_paused_) liveness_.pause(now_, true);
   flush();
 }
 

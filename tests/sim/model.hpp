@@ -85,6 +85,7 @@ class Model {
   void link_message(Epoch epoch, std::string_view text);
   /// A byte of any kind has come over the link.
   void link_heard(Epoch epoch);
+  void link_checked(Epoch epoch, TimePoint heard_at);
   void link_pong(Epoch epoch);
   void health_seen(const shim::HealthLook& look);
   void machine_resumed() { suspects_ = resumed_ = true; }

@@ -15,6 +15,13 @@ void Model::link_heard(Epoch epoch) {
   pulse_.pinged.reset();
 }
 
+/// What was not heard by way of a message.
+void Model::link_checked(Epoch epoch, TimePoint heard_at) {
+  if (epoch != live_) return;
+  pulse_.heard = std::max(pulse_.heard, heard_at);
+  if (pulse_.pinged && heard_at > *pulse_.pinged) pulse_.pinged.reset();
+}
+
 void Model::link_pong(Epoch epoch) {
   if (epoch != live_) return;
   link_heard(epoch);
