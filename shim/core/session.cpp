@@ -201,7 +201,7 @@ void Session::handle(event::LinkLost& event) { lose_link(event.loss); }
 /// The link is gone or given up: everything that depended on it is settled or queued again now.
 void Session::lose_link(const Loss& loss) {
   const Epoch lost = epoch();
-  awaits_sign_of_life_ = supervisor_.ready();
+  if (supervisor_.ready()) awaits_sign_of_life_ = true;
   supervisor_.lost(now_, loss, *out_);
   liveness_.stop();
   link_unwritten_ = 0;

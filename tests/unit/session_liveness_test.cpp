@@ -419,6 +419,22 @@ TEST_CASE(
   CHECK(d.opens.size() == 2);
 }
 
+TEST_CASE("session 4.2: the first change after a loss is waited for through attempts that fail") {
+  Settings settings = with_health_file();
+  settings.backoff = {.base = 10s, .cap = 1h, .jitter = {Jitter::Kind::ratio, 0}};
+  Driver d(settings);
+  d.feed(report(d));
+  d.go_ready();
+  d.advance(10s);
+  d.lose();
+  d.until_connecting();
+  d.lose({.cause = Cause::refused});
+  d.advance(3s);
+  REQUIRE(d.opens.size() == 2);
+  d.feed(report(d));
+  CHECK(d.opens.size() == 3);
+}
+
 TEST_CASE("session 4.2: a file that turns fresh during an attempt is remembered until it fails") {
   Settings settings = with_health_file();
   settings.backoff = {.base = 10s, .cap = 1h, .jitter = {Jitter::Kind::ratio, 0}};
