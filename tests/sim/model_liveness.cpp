@@ -41,7 +41,7 @@ Duration Model::heartbeat_grace() const {
 void Model::health_seen(const shim::HealthLook& look) {
   const bool was_fresh = health_.is_fresh(now_);
   health_.look(now_, look);
-  turned_fresh_ = !was_fresh && health_.is_fresh(now_);
+  turned_fresh_ = health_.is_news() && !was_fresh && health_.is_fresh(now_);
   const bool replaced = health_.replaced() == now_;
   if (turned_fresh_ || replaced || health_.is_news()) health_hurry_ = true;
   if (replaced) suspects_ = true;

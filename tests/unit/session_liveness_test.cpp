@@ -256,6 +256,30 @@ TEST_CASE("session 7: a fresh health file buys time, up to the busy timeout") {
   CHECK(d.now - asked <= 602s);
 }
 
+TEST_CASE("session 7: a health file that is seen while it is written anew still buys time") {
+  for (const auto found : {HealthLook::Found::missing, HealthLook::Found::file}) {
+    Driver d(with_health_file());
+    d.feed(report(d));
+    d.go_ready();
+    d.host(request("1", "tools/call"));
+    d.pongs = false;
+    for (int i = 0; i < 100; ++i) {
+      d.advance(2s);
+      d.feed(event::HealthSeen{{.found = found}});
+      d.advance(100ms);
+      d.feed(report(d));
+    }
+    CHECK(d.session.phase() == Phase::ready);
+    CHECK(d.logged("the health file is") == 1);
+    // One that stays away does not.
+    d.feed(event::HealthSeen{{.found = found}});
+    d.advance(5s);
+    CHECK(d.session.phase() == Phase::ready);
+    d.advance(1ms);
+    CHECK(lost_by(d, "stalled"));
+  }
+}
+
 TEST_CASE("session 7: a health file that turns stale takes the time back") {
   Driver d(with_health_file());
   d.feed(report(d));
