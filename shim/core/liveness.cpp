@@ -10,6 +10,7 @@ namespace shim {
 void Liveness::start(TimePoint now) {
   started_at_ = now;
   ping_round_trip_.reset();
+  own_report_at_.reset();
   doubted_ = wedged_ = looking_ = false;
   listen(now);
   if (heartbeat_at_) expect_heartbeat();
@@ -93,6 +94,10 @@ void Liveness::pause(TimePoint now, bool paused) {
   if (!heartbeat_at_) return;
   heartbeat_at_ = now;
   expect_heartbeat();
+}
+
+void Liveness::health_changed(TimePoint now) {
+  if (!own_report_at_ && now - started_at_ <= first_report_time) own_report_at_ = now;
 }
 
 void Liveness::suspect(TimePoint now, Epoch epoch, Actions& out) {
@@ -185,7 +190,7 @@ std::optional<Loss> Liveness::verdict(TimePoint now, bool in_flight, const Healt
   const std::string said = "nothing was heard for " + describe_duration(silence);
   if (!in_flight)
     return Loss{.cause = Cause::no_pong, .detail = said + ", a ping was not answered"};
-  if (health.replaced_since(std::min(heard_at_, started_at_ + first_report_time))) {
+  if (health.replaced_since(own_report_at_.value_or(started_at_))) {
     return Loss{.cause = Cause::replaced,
                 .detail = said + ", and the health file names another process"};
   }

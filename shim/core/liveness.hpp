@@ -21,8 +21,8 @@ namespace shim {
 /// spent in silence never counts against its heartbeats.
 class Liveness {
  public:
-  /// A backend's first report may come shortly after its link is ready; what was there until then
-  /// was left over from the one before.
+  /// A backend's first report may come this long after its link is ready; what was there until then
+  /// was left over from the one before. It may have a call to be busy with by then.
   static constexpr Duration first_report_time = std::chrono::seconds(3);
 
   /// `settings` and `timers` must outlive it. Owns Timer::silence and Timer::heartbeat.
@@ -44,6 +44,9 @@ class Liveness {
 
   /// While the link is not read its silence means nothing, and neither does what was before.
   void pause(TimePoint now, bool paused);
+
+  /// The health file holds another report than before.
+  void health_changed(TimePoint now);
 
   /// Something speaks for the backend's death: pings now instead of after the interval.
   void suspect(TimePoint now, Epoch epoch, Actions& out);
@@ -106,6 +109,7 @@ class Liveness {
   TimerTable& timers_;
   State state_ = State::off;
   TimePoint started_at_;
+  std::optional<TimePoint> own_report_at_;  ///< the first since then, if it came in time
   TimePoint heard_at_;
   std::optional<TimePoint> pinged_at_;  ///< the ping that a pong would answer
   std::optional<Duration> ping_round_trip_;

@@ -143,6 +143,7 @@ void Session::handle(event::HealthSeen& event) {
   show_health();
   const bool first_sign = news.sign_of_life && std::exchange(awaits_sign_of_life_, false);
   if (news.turned_fresh || news.other_process || first_sign) supervisor_.backend_is_up(now_);
+  if (news.sign_of_life || news.other_process) liveness_.health_changed(now_);
   if (news.other_process) liveness_.suspect(now_, epoch(), *out_);
 }
 

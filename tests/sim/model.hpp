@@ -161,8 +161,9 @@ class Model {
     std::optional<TimePoint> pinged;  ///< and nothing heard since
     TimePoint last_ping;
     std::optional<TimePoint> pong, heartbeat;
-    std::optional<TimePoint> lone_pong;  ///< the first that came with heartbeats overdue
-    std::string process;                 ///< named by the health file when the link became ready
+    std::optional<TimePoint> lone_pong;   ///< the first that came with heartbeats overdue
+    std::string process;                  ///< named by the health file when the link became ready
+    std::optional<TimePoint> own_report;  ///< the first since then, if it came in time
   };
   /// What the host has heard of a token (contract 8).
   struct Progress {

@@ -45,6 +45,11 @@ void Model::health_seen(const shim::HealthLook& look) {
   const bool replaced = health_.replaced() == now_;
   if (turned_fresh_ || replaced || health_.is_news()) health_hurry_ = true;
   if (replaced) suspects_ = true;
+  const bool is_own = !pulse_.own_report && now_ - pulse_.ready <= 3s;
+  if (is_own && (replaced || health_.is_news())) {
+    pulse_.own_report = now_;
+    pulse_.process = health_.process();
+  }
 }
 
 void Model::ping_link(Epoch epoch) {
@@ -80,7 +85,7 @@ bool Model::is_busy() const {
 
 /// A backend's first report, soon after its link, is not the report of another one.
 bool Model::is_replaced() const {
-  return health_.replaced() && *health_.replaced() > std::min(pulse_.heard, pulse_.ready + 3s);
+  return health_.replaced() && *health_.replaced() > pulse_.own_report.value_or(pulse_.ready);
 }
 
 bool Model::may_be_given_up(TimePoint last_byte) const {

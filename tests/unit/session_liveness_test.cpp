@@ -301,7 +301,7 @@ TEST_CASE("session 7: another process in the health file ends the silence of a c
   d.feed(report(d));
   d.go_ready();
   d.advance(1s);
-  d.backend(notify("n"));
+  d.feed(report(d));
   d.host(request("1", "tools/call"));
   d.pongs = false;
   d.advance(1s);
@@ -311,6 +311,25 @@ TEST_CASE("session 7: another process in the health file ends the silence of a c
   CHECK(d.session.phase() == Phase::ready);
   d.advance(1ns);
   CHECK(lost_by(d, "replaced"));
+}
+
+TEST_CASE("session 7: a backend's first report comes within 3 s, even if it is busy by then") {
+  for (const Duration after : {Duration(3s), 3s + 1ns}) {
+    CAPTURE(seconds(after));
+    Driver d(with_health_file());
+    d.feed(report(d));
+    d.go_ready();
+    d.host(request("1", "tools/call"));
+    d.pongs = false;
+    d.advance(after);
+    d.feed(report(d, 2));
+    d.advance(1min);
+    CHECK(lost_by(d, "replaced") == (after > 3s));
+    if (after > 3s) continue;
+    CHECK(d.session.phase() == Phase::ready);
+    d.feed(report(d, 3));
+    CHECK(lost_by(d, "replaced"));
+  }
 }
 
 TEST_CASE("session 7: another process in the health file does nothing to a link that answers") {
