@@ -180,9 +180,10 @@ class Session {
   void keep_host_alive();
   [[nodiscard]] bool host_has_enough_to_read() const;
   void send_due_progress();
-  void send_log_keepalive();
+  TimePoint send_log_keepalive();
   void send_whitespace();
   void expect_keepalive();
+  [[nodiscard]] TimePoint later_than_now(TimePoint then) const;
   [[nodiscard]] std::string describe(const Request& request) const;
 
   /// What is cached for one requested protocol version.
