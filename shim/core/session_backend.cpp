@@ -158,7 +158,6 @@ void Session::backend_progress(std::string text, const Message& message) {
     drop(Drop::unknown_progress);
     return;
   }
-  pending_.progressed(tokens.request_of(message.progress_token), now_);
   const std::string value = tokens.reported(message.progress_token, message.progress, now_);
   if (!value.empty()) text = jsonrpc::splice(text, message.progress, value);
   jsonrpc::flatten(text);
