@@ -145,6 +145,8 @@ void Session::host_request(std::string text, const Message& message) {
     minimal_given_ = false;
     initialized_order_ = 0;
     legacy_lists_ = Lists();
+    heartbeats_asked_in_ = 0;  // the backend may begin its session anew, with a level of its own
+    liveness_.forget_heartbeats();
     legacy_.begin(text, jsonrpc::unquote(message.protocol_version));
   } else if (request.modern()) {
     modern_era_ = true;
