@@ -167,7 +167,7 @@ void Session::backend_progress(std::string text, const Message& message) {
 /// Heartbeats are for us (contract 7), and so are log messages that only came because we asked for
 /// heartbeats.
 bool Session::is_for_the_shim(const Message& log_message) {
-  if (log_message.logger == R"("heartbeat")") {
+  if (jsonrpc::unquote(log_message.logger) == "heartbeat") {
     ++counters_.heartbeats;
     liveness_.heartbeat(now_);
     return !settings_.forward_heartbeats;
