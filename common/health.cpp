@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "common/json_value.hpp"
 
@@ -23,12 +24,12 @@ std::optional<HealthReport> HealthReport::parse(std::string_view text) {
   }
   for (const char* const name : {"pid", "started_at"}) {
     const auto member = json.find(name);
-    if (member == json.end()) continue;
+    if (member == json.end() || member->is_null()) continue;
     if (!member->is_number() && !member->is_string()) return std::nullopt;
     report.process += std::string(name) + " " +
                       member->dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + " ";
   }
-  if (const auto busy = json.find("busy"); busy != json.end()) {
+  if (const auto busy = json.find("busy"); busy != json.end() && !busy->is_null()) {
     if (!busy->is_boolean()) return std::nullopt;
     report.busy = busy->get<bool>();
   }
@@ -38,28 +39,33 @@ std::optional<HealthReport> HealthReport::parse(std::string_view text) {
 Health::News Health::look(TimePoint now, const HealthLook& look) {
   News news;
   const bool was_fresh = is_fresh(now);
+  const bool is_first = !std::exchange(looked_, true);
   found_ = look.found;
   const auto report =
       found_ == HealthLook::Found::file ? HealthReport::parse(look.text) : std::nullopt;
-  valid_ = report.has_value();
-  if (!valid_) return news;
+  if (!report) {
+    if (!unreadable_since_) unreadable_since_ = now;
+    return news;
+  }
+  unreadable_since_.reset();
   report_ = *report;
 
   const double stamp = report_.t.value_or(since_1970(look.modified));
-  if (!stamp_) {
+  const bool is_change = stamp_ != stamp;  // also if it was not there before
+  if (is_first) {
     // A report from the future says nothing, except that some clock is wrong.
     const double age = since_1970(look.looked_at) - stamp;
     const double most = seconds(max_age_);
     if (age <= most && age >= -most)
       changed_at_ = now - std::chrono::duration_cast<Duration>(
                               std::chrono::duration<double>(std::max(age, 0.0)));
-  } else if (*stamp_ != stamp) {
+  } else if (is_change) {
     changed_at_ = now;
     news.sign_of_life = true;
   }
   stamp_ = stamp;
 
-  news.turned_fresh = !was_fresh && is_fresh(now);
+  news.turned_fresh = is_change && !was_fresh && is_fresh(now);
   // Who wrote a file that was left over does not matter.
   if (is_fresh(now) && !report_.process.empty()) {
     news.other_process = !process_.empty() && process_ != report_.process;
@@ -71,14 +77,25 @@ Health::News Health::look(TimePoint now, const HealthLook& look) {
 
 HealthState Health::state(TimePoint now) const {
   if (!watched_) return HealthState::none;
+  if (is_fresh(now)) return HealthState::fresh;
   if (found_ == HealthLook::Found::missing) return HealthState::missing;
-  if (!valid_) return HealthState::invalid;
-  return changed_at_ && now - *changed_at_ <= max_age_ ? HealthState::fresh : HealthState::stale;
+  return unreadable_since_ ? HealthState::invalid : HealthState::stale;
+}
+
+std::optional<TimePoint> Health::fresh_until() const {
+  if (!changed_at_) return std::nullopt;
+  const TimePoint end = *changed_at_ + max_age_;
+  return unreadable_since_ ? std::min(end, *unreadable_since_ + rewriting_time) : end;
+}
+
+bool Health::is_fresh(TimePoint now) const {
+  const auto until = fresh_until();
+  return watched_ && until && now <= *until;
 }
 
 std::optional<TimePoint> Health::stale_at(TimePoint now) const {
   if (!is_fresh(now)) return std::nullopt;
-  return *changed_at_ + max_age_ + Duration(1);
+  return *fresh_until() + Duration(1);
 }
 
 }  // namespace shim

@@ -11,7 +11,8 @@
 /// A backend's health file (contract 7): what it says, and whether it still says it.
 namespace shim {
 
-/// What one health file holds: a JSON object. Members it does not have are absent here.
+/// What one health file holds: a JSON object. Members it does not have are absent here; so are a
+/// process or `busy` of null.
 struct HealthReport {
   static constexpr std::size_t bytes_max = 4096;
 
@@ -52,24 +53,29 @@ enum class HealthState : std::uint8_t {
   return "?";
 }
 
-/// Judges a health file by what is seen of it over time. The wall clock counts for the first report
+/// Judges a health file by what is seen of it over time. The wall clock counts for the first look
 /// only; from then on a report is as old as its last change on the monotonic clock, so that a clock
-/// that is wrong or set, here or in the container, neither fakes nor hides a sign of life.
+/// that is wrong or set, here or in the container, neither fakes nor hides a sign of life. To be
+/// there when it was not before is a change, too.
 class Health {
  public:
+  /// So long a fresh file may be missing or torn: not every backend puts a new one in its place at
+  /// one stroke.
+  static constexpr Duration rewriting_time = std::chrono::seconds(5);
+
   /// Not `watched`: the state is `none` for ever.
   Health(bool watched, Duration max_age) : watched_(watched), max_age_(max_age) {}
 
   /// What one look has brought to light.
   struct News {
-    bool sign_of_life = false;   ///< the report has changed since the look before
-    bool turned_fresh = false;   ///< it was not fresh until now
+    bool sign_of_life = false;   ///< the report has changed since the look before, or has come
+    bool turned_fresh = false;   ///< likewise, or this is the first; and it was not fresh until now
     bool other_process = false;  ///< another process writes it
   };
   News look(TimePoint now, const HealthLook& look);
 
   [[nodiscard]] HealthState state(TimePoint now) const;
-  [[nodiscard]] bool is_fresh(TimePoint now) const { return state(now) == HealthState::fresh; }
+  [[nodiscard]] bool is_fresh(TimePoint now) const;
   /// Whether a fresh report says that the backend is busy.
   [[nodiscard]] bool is_busy(TimePoint now) const { return is_fresh(now) && report_.busy; }
   /// Whether the file has come to name another process since `then`.
@@ -80,10 +86,14 @@ class Health {
   [[nodiscard]] std::optional<TimePoint> stale_at(TimePoint now) const;
 
  private:
+  /// nullopt: it has not been fresh yet.
+  [[nodiscard]] std::optional<TimePoint> fresh_until() const;
+
   bool watched_;
   Duration max_age_;
+  bool looked_ = false;
   HealthLook::Found found_ = HealthLook::Found::missing;
-  bool valid_ = false;
+  std::optional<TimePoint> unreadable_since_;  ///< missing or invalid
   HealthReport report_;
   std::optional<double> stamp_;          ///< `t` or time of modification of the last valid report
   std::optional<TimePoint> changed_at_;  ///< absent: it was old when first seen

@@ -206,6 +206,7 @@ void Bridge::turn() {
     perform(actions);
   } while (!inbox_.empty() && !finished_);
   if (!settle_at_ && bytes_since_settled_ >= unsettling_bytes) settle_at_ = now_ + settling_time;
+  if (health_file_) health_file_->hurry(session_->phase() != Phase::ready);
   if (!finished_) status_.update(now_, *session_);
 }
 

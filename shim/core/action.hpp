@@ -32,7 +32,8 @@ struct CloseLink {
 struct PingLink {
   Epoch epoch = 0;
 };
-/// Say with LinkChecked whether anything at all has come.
+/// Say with LinkChecked when anything at all last came; and see to it that the kernel does not take
+/// a backend that reads nothing for a dead path.
 struct CheckLink {
   Epoch epoch = 0;
 };

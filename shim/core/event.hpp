@@ -8,6 +8,7 @@
 
 #include "common/health.hpp"
 #include "common/id_scanner.hpp"
+#include "common/time.hpp"
 #include "shim/core/loss.hpp"
 
 namespace shim {
@@ -79,11 +80,11 @@ struct LinkWritten {
   Epoch epoch = 0;
   std::size_t bytes = 0;
 };
-/// The answer to CheckLink: whether a byte has come since the last PingLink or CheckLink, as part
-/// of a message or not.
+/// The answer to CheckLink: when a byte last came of which no other event has told, part of a
+/// message that is not complete yet or a control frame. Long ago if none has.
 struct LinkChecked {
   Epoch epoch = 0;
-  bool heard = false;
+  TimePoint heard_at;
 };
 struct LinkLost {
   Epoch epoch = 0;

@@ -10,6 +10,7 @@ namespace shim {
 void Liveness::start(TimePoint now) {
   started_at_ = now;
   ping_round_trip_.reset();
+  own_report_at_.reset();
   doubted_ = wedged_ = looking_ = false;
   listen(now);
   if (heartbeat_at_) expect_heartbeat();
@@ -27,18 +28,23 @@ void Liveness::rest() {
   timers_.disarm(Timer::heartbeat);
 }
 
-void Liveness::listen(TimePoint now) {
-  heard_at_ = now;
+void Liveness::listen(TimePoint heard_at) {
+  heard_at_ = heard_at;
   state_ = State::listening;
+  look_at(heard_at + settings_.ping_interval);
+}
+
+/// Without pings there is nothing to look for.
+void Liveness::look_at(TimePoint at) {
   if (settings_.ping_interval > Duration::zero()) {
-    timers_.arm(Timer::silence, now + settings_.ping_interval);
+    timers_.arm(Timer::silence, at);
   } else {
     timers_.disarm(Timer::silence);
   }
 }
 
 void Liveness::heard(TimePoint now) {
-  if (state_ == State::off) return;
+  if (!is_judged()) return;
   if (state_ == State::listening) {
     heard_at_ = now;  // the timer finds out when it fires: this is on every message's way
   } else {
@@ -49,7 +55,7 @@ void Liveness::heard(TimePoint now) {
 void Liveness::pong(TimePoint now) {
   if (pinged_at_) ping_round_trip_ = now - *std::exchange(pinged_at_, std::nullopt);
   heard(now);
-  if (!doubted_ || state_ == State::off || timers_.armed(Timer::heartbeat)) return;
+  if (!doubted_ || !is_judged() || timers_.armed(Timer::heartbeat)) return;
   timers_.arm(Timer::heartbeat,
               std::max(*heartbeat_at_ + settings_.heartbeat_timeout, now + heartbeat_grace()));
 }
@@ -58,7 +64,7 @@ void Liveness::heartbeat(TimePoint now) {
   heard(now);
   if (settings_.heartbeat_timeout == Duration::zero()) return;
   heartbeat_at_ = now;
-  if (state_ == State::off) return;
+  if (!is_judged()) return;
   if (doubted_ || !timers_.armed(Timer::heartbeat)) expect_heartbeat();
 }
 
@@ -80,12 +86,18 @@ Duration Liveness::heartbeat_grace() const {
 void Liveness::pause(TimePoint now, bool paused) {
   if (paused) {
     rest();
+    state_ = State::unread;
+    look_at(now + settings_.ping_interval);
     return;
   }
   listen(now);
   if (!heartbeat_at_) return;
   heartbeat_at_ = now;
   expect_heartbeat();
+}
+
+void Liveness::health_changed(TimePoint now) {
+  if (!own_report_at_ && now - started_at_ <= first_report_time) own_report_at_ = now;
 }
 
 void Liveness::suspect(TimePoint now, Epoch epoch, Actions& out) {
@@ -101,16 +113,10 @@ void Liveness::ping(TimePoint now, Epoch epoch, Actions& out) {
 
 void Liveness::on_deadline(TimePoint now, Epoch epoch, Actions& out) {
   if (timers_.take_due(Timer::silence, now)) {
-    if (state_ != State::listening) {
-      // The answer comes at once and arms the timer anew; this is in case it does not.
-      timers_.arm(Timer::silence, now + settings_.pong_timeout);
-      looking_ = false;
-      look(epoch, out);
-    } else if (now - heard_at_ < settings_.ping_interval) {
-      timers_.arm(Timer::silence, heard_at_ + settings_.ping_interval);
-    } else {
-      ping(now, epoch, out);
-    }
+    // The answer comes at once and arms the timer anew; this is in case it does not.
+    timers_.arm(Timer::silence, now + settings_.pong_timeout);
+    looking_ = false;
+    look(epoch, out);
   }
   if (timers_.take_due(Timer::heartbeat, now)) {
     const TimePoint doubtful_at = *heartbeat_at_ + settings_.heartbeat_timeout - heartbeat_grace();
@@ -133,13 +139,34 @@ void Liveness::look(Epoch epoch, Actions& out) {
   out.emplace_back(action::CheckLink{epoch});
 }
 
-void Liveness::checked(TimePoint now, bool heard, const Health& health) {
+void Liveness::checked(TimePoint now, Epoch epoch, TimePoint heard_at, const Health& health,
+                       Actions& out) {
   looking_ = false;
-  if (state_ != State::pinged && state_ != State::silent) return;
-  if (heard) {
-    listen(now);
+  switch (state_) {
+    case State::off: return;
+    case State::unread: look_at(now + settings_.ping_interval); return;
+    case State::listening:
+      heard_at_ = std::max(heard_at_, heard_at);
+      if (settings_.ping_interval == Duration::zero()) return;
+      if (now - heard_at_ < settings_.ping_interval) {
+        look_at(heard_at_ + settings_.ping_interval);
+      } else {
+        ping(now, epoch, out);
+      }
+      return;
+    case State::pinged:
+    case State::silent: break;
+  }
+  if (heard_at > *pinged_at_) {
+    listen(heard_at);
     return;
   }
+  heard_at_ = std::max(heard_at_, heard_at);
+  // A look that was asked for before the ping may be answered after it.
+  if (now - *pinged_at_ >= settings_.pong_timeout) remain_silent(now, health);
+}
+
+void Liveness::remain_silent(TimePoint now, const Health& health) {
   state_ = State::silent;
   checked_at_ = now;
   // Looks again now and then: part of a long message is life too, and only CheckLink sees it.
@@ -152,7 +179,7 @@ void Liveness::checked(TimePoint now, bool heard, const Health& health) {
 }
 
 std::optional<Loss> Liveness::verdict(TimePoint now, bool in_flight, const Health& health) const {
-  if (state_ == State::off) return std::nullopt;
+  if (!is_judged()) return std::nullopt;
   if (wedged_) {
     return Loss{.cause = Cause::wedged,
                 .detail = "pings are answered, but no heartbeat came for " +
@@ -163,7 +190,7 @@ std::optional<Loss> Liveness::verdict(TimePoint now, bool in_flight, const Healt
   const std::string said = "nothing was heard for " + describe_duration(silence);
   if (!in_flight)
     return Loss{.cause = Cause::no_pong, .detail = said + ", a ping was not answered"};
-  if (health.replaced_since(std::min(heard_at_, started_at_ + first_report_time))) {
+  if (health.replaced_since(own_report_at_.value_or(started_at_))) {
     return Loss{.cause = Cause::replaced,
                 .detail = said + ", and the health file names another process"};
   }

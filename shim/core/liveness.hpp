@@ -21,8 +21,8 @@ namespace shim {
 /// spent in silence never counts against its heartbeats.
 class Liveness {
  public:
-  /// A backend's first report may come shortly after its link is ready; what was there until then
-  /// was left over from the one before.
+  /// A backend's first report may come this long after its link is ready; what was there until then
+  /// was left over from the one before. It may have a call to be busy with by then.
   static constexpr Duration first_report_time = std::chrono::seconds(3);
 
   /// `settings` and `timers` must outlive it. Owns Timer::silence and Timer::heartbeat.
@@ -45,14 +45,18 @@ class Liveness {
   /// While the link is not read its silence means nothing, and neither does what was before.
   void pause(TimePoint now, bool paused);
 
+  /// The health file holds another report than before.
+  void health_changed(TimePoint now);
+
   /// Something speaks for the backend's death: pings now instead of after the interval.
   void suspect(TimePoint now, Epoch epoch, Actions& out);
 
-  /// Pings, or asks by CheckLink whether it was answered, if that is due.
+  /// Asks by CheckLink what there was to be heard, if that is due: every ping interval at least,
+  /// also while there is no silence or the link is not read, since CheckLink does more than that.
   void on_deadline(TimePoint now, Epoch epoch, Actions& out);
 
-  /// The answer to CheckLink.
-  void checked(TimePoint now, bool heard, const Health& health);
+  /// The answer to CheckLink. Pings if that is due.
+  void checked(TimePoint now, Epoch epoch, TimePoint heard_at, const Health& health, Actions& out);
 
   /// The loss to report if the link is to be given up. `in_flight`: the backend owes an answer, so
   /// that it may be busy with it. What speaks for it may be other things than the link: see
@@ -78,14 +82,19 @@ class Liveness {
 
  private:
   enum class State : std::uint8_t {
-    off,        ///< no ready link, or it is not read
+    off,        ///< no ready link
+    unread,     ///< the link is not read
     listening,  ///< heard of within the ping interval, as far as is known
     pinged,     ///< a ping is out
     silent,     ///< and was not answered in time
   };
 
+  /// Whether silence means anything, and missing heartbeats do.
+  [[nodiscard]] bool is_judged() const { return state_ != State::off && state_ != State::unread; }
   void rest();
-  void listen(TimePoint now);
+  void listen(TimePoint heard_at);
+  void look_at(TimePoint at);
+  void remain_silent(TimePoint now, const Health& health);
   void ping(TimePoint now, Epoch epoch, Actions& out);
   void expect_heartbeat();
   /// How long silence may last with requests in flight; zero: for ever.
@@ -100,6 +109,7 @@ class Liveness {
   TimerTable& timers_;
   State state_ = State::off;
   TimePoint started_at_;
+  std::optional<TimePoint> own_report_at_;  ///< the first since then, if it came in time
   TimePoint heard_at_;
   std::optional<TimePoint> pinged_at_;  ///< the ping that a pong would answer
   std::optional<Duration> ping_round_trip_;

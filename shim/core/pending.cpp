@@ -62,7 +62,8 @@ Request PendingTable::extract(Map::const_iterator position) {
   name_bytes_ -= name_bytes_of(request);
   keep(request, -std::ssize(request.kept_text));
   if (request.in_flight() && !request.is_subscription()) --in_flight_;
-  if (!request.progress_token.empty()) tokens_.remove(request.progress_token);
+  if (!request.progress_token.empty())
+    tokens_.remove(request.progress_token, request.waits_for_ever());
   return request;
 }
 
@@ -123,13 +124,6 @@ std::string PendingTable::requeue(Request& request) {
   return std::exchange(request.kept_text, {});
 }
 
-void PendingTable::progressed(std::string_view id, TimePoint now) {
-  if (timeout_ == Duration::zero()) return;
-  const Request* const request = find(id);
-  if (request != nullptr && request->in_flight() && !request->waits_for_ever())
-    timeouts_.set(jsonrpc::token_key(id), now + timeout_);
-}
-
 void PendingTable::excuse(TimePoint now) {
   if (timeout_ == Duration::zero()) return;
   for (const auto& [key, request] : requests_) {
@@ -138,8 +132,14 @@ void PendingTable::excuse(TimePoint now) {
 }
 
 const Request* PendingTable::timed_out(TimePoint now) {
-  const auto key = timeouts_.take_due(now);
-  return key ? &requests_.at(*key) : nullptr;
+  while (const auto key = timeouts_.take_due(now)) {
+    const Request& request = requests_.at(*key);
+    if (request.progress_token.empty()) return &request;
+    const TimePoint end = tokens_.reported_at(request.progress_token) + timeout_;
+    if (end <= now) return &request;
+    timeouts_.set(*key, end);
+  }
+  return nullptr;
 }
 
 }  // namespace shim

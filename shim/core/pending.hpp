@@ -29,6 +29,7 @@ struct Request {
   bool replayable = false;     ///< may be sent again after a loss
   bool replayed = false;       ///< has been
   bool sent_before = false;    ///< on a link that was lost, so perhaps delivered
+  bool says_debug = false;     ///< a setLevel that went out with level debug instead of its own
   std::string progress_token;  ///< raw JSON text, or empty
   std::string kept_text;       ///< the message, while in flight and replayable
   std::uint64_t order = 0;     ///< position among all messages of the host
@@ -110,14 +111,13 @@ class PendingTable {
   /// Marks a request in flight as queued again, and hands out the text that was kept.
   [[nodiscard]] std::string requeue(Request& request);
 
-  /// The backend has reported progress of the request with this raw id: its timeout starts again.
-  void progressed(std::string_view id, TimePoint now);
-
   /// No silence until now counts: the timeouts of all that is in flight start again.
   void excuse(TimePoint now);
 
-  /// A request in flight about which there was silence for too long, or nullptr.
+  /// A request in flight about which there was silence for too long, or nullptr. Progress under its
+  /// token ends a silence.
   [[nodiscard]] const Request* timed_out(TimePoint now);
+  /// When to ask for it, at the latest.
   [[nodiscard]] std::optional<TimePoint> next_timeout() const { return timeouts_.next(); }
 
  private:

@@ -42,24 +42,31 @@ void ProgressTokens::add(std::string_view token, std::string_view request_id, Ti
   const std::string key = jsonrpc::token_key(token);
   Token& known = tokens_[key];
   known.raw = token;
+  const bool was_quiet = known.requests == known.quiet_requests;
+  ++known.requests;
+  if (quiet) {
+    ++known.quiet_requests;
+    return;
+  }
   known.request_id = request_id;
-  known.quiet = quiet;
-  if (++known.requests == 1) schedule(key, known, now);
+  if (was_quiet) schedule(key, known, now);
 }
 
-void ProgressTokens::remove(std::string_view token) {
+void ProgressTokens::remove(std::string_view token, bool quiet) {
   const auto known = tokens_.find(jsonrpc::token_key(token));
-  if (known == tokens_.end() || --known->second.requests > 0) return;
-  due_.remove(known->first);
-  tokens_.erase(known);
+  if (known == tokens_.end()) return;
+  --known->second.requests;
+  if (quiet) --known->second.quiet_requests;
+  if (known->second.requests == known->second.quiet_requests) due_.remove(known->first);
+  if (known->second.requests == 0) tokens_.erase(known);
 }
 
 bool ProgressTokens::contains(std::string_view token) const {
   return tokens_.contains(jsonrpc::token_key(token));
 }
 
-const std::string& ProgressTokens::request_of(std::string_view token) const {
-  return tokens_.at(jsonrpc::token_key(token)).request_id;
+TimePoint ProgressTokens::reported_at(std::string_view token) const {
+  return tokens_.at(jsonrpc::token_key(token)).reported_at;
 }
 
 void ProgressTokens::restarted(std::string_view token) {
@@ -68,13 +75,15 @@ void ProgressTokens::restarted(std::string_view token) {
 }
 
 void ProgressTokens::schedule(const std::string& key, const Token& token, TimePoint now) {
-  if (interval_ > Duration::zero() && !token.quiet) due_.set(key, now + interval_);
+  if (interval_ > Duration::zero() && token.requests > token.quiet_requests)
+    due_.set(key, now + interval_);
 }
 
 std::string ProgressTokens::reported(std::string_view token, std::string_view value,
                                      TimePoint now) {
   const auto known = tokens_.find(jsonrpc::token_key(token));
   if (known == tokens_.end()) return {};
+  known->second.reported_at = now;
   schedule(known->first, known->second, now);
   const auto number = read_number(value);
   if (!number) return {};

@@ -12,18 +12,21 @@ namespace shim {
 
 /// The progress tokens of pending requests: what the host was last told under each, and when it is
 /// to be told something again (contract 8; MCP 2025-11-25, Progress: the value increases with every
-/// notification). Tokens and values are raw JSON.
+/// notification). Tokens and values are raw JSON. A token should be unique, but several requests
+/// may share one: then it lives as long as one of them, and what is said under it is said about
+/// all.
 class ProgressTokens {
  public:
   /// Zero: no token is ever due.
   explicit ProgressTokens(Duration interval) : interval_(interval) {}
 
-  /// A request with this token is accepted. Several may share one. `quiet`: never due.
+  /// A request with this token is accepted. A token is due on behalf of those that are not `quiet`.
   void add(std::string_view token, std::string_view request_id, TimePoint now, bool quiet);
-  void remove(std::string_view token);
+  /// One that was added like this is no longer pending.
+  void remove(std::string_view token, bool quiet);
   [[nodiscard]] bool contains(std::string_view token) const;
-  /// The raw id of the latest request that came with a token that is there.
-  [[nodiscard]] const std::string& request_of(std::string_view token) const;
+  /// When the backend last reported something under a token that is there; long ago if never.
+  [[nodiscard]] TimePoint reported_at(std::string_view token) const;
 
   /// The request will be worked on from the beginning again, and so may the values.
   void restarted(std::string_view token);
@@ -35,7 +38,7 @@ class ProgressTokens {
   /// A value of our own for a token of which the host has heard nothing for an interval.
   struct Due {
     std::string token;
-    std::string request_id;  ///< the latest that came with it
+    std::string request_id;  ///< the latest that came with it and is not quiet
     std::string value;  ///< above the last one by as little as makes sense; empty: there is none
   };
   [[nodiscard]] std::optional<Due> take_due(TimePoint now);
@@ -48,7 +51,8 @@ class ProgressTokens {
     std::string raw;
     std::string request_id;
     unsigned requests = 0;
-    bool quiet = false;
+    unsigned quiet_requests = 0;  ///< of these
+    TimePoint reported_at;
     bool ours = false;  ///< the last value was ours, or values start afresh
     double last = 0;    ///< the last value the host was given
   };

@@ -143,6 +143,7 @@ void Session::handle(event::HealthSeen& event) {
   show_health();
   const bool first_sign = news.sign_of_life && std::exchange(awaits_sign_of_life_, false);
   if (news.turned_fresh || news.other_process || first_sign) supervisor_.backend_is_up(now_);
+  if (news.sign_of_life || news.other_process) liveness_.health_changed(now_);
   if (news.other_process) liveness_.suspect(now_, epoch(), *out_);
 }
 
@@ -187,7 +188,9 @@ void Session::handle(event::LinkBinary&) {
   drop(Drop::binary_frame);
 }
 
-void Session::handle(event::LinkChecked& event) { liveness_.checked(now_, event.heard, health_); }
+void Session::handle(event::LinkChecked& event) {
+  liveness_.checked(now_, epoch(), event.heard_at, health_, *out_);
+}
 
 void Session::handle(event::LinkWritten& event) {
   link_unwritten_ -= std::min(event.bytes, link_unwritten_);
@@ -199,7 +202,7 @@ void Session::handle(event::LinkLost& event) { lose_link(event.loss); }
 /// The link is gone or given up: everything that depended on it is settled or queued again now.
 void Session::lose_link(const Loss& loss) {
   const Epoch lost = epoch();
-  awaits_sign_of_life_ = supervisor_.ready();
+  if (supervisor_.ready()) awaits_sign_of_life_ = true;
   supervisor_.lost(now_, loss, *out_);
   liveness_.stop();
   link_unwritten_ = 0;

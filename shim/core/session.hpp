@@ -129,7 +129,8 @@ class Session {
     Purpose purpose = Purpose::restore;
     ListKind kind = ListKind::tools;  ///< for Purpose::list
     bool modern = false;              ///< likewise
-    std::string_view method{};        ///< a literal
+    bool asks_for_heartbeats = false;
+    std::string_view method{};  ///< a literal
   };
 
   // session_host.cpp: messages from the host, and answers to it.
@@ -147,7 +148,8 @@ class Session {
   [[nodiscard]] bool may_replay(const Request& request, const Message& message) const;
   void flush();
   void send(Outbox::Item item);
-  [[nodiscard]] std::string with_heartbeats(std::string set_level);
+  [[nodiscard]] std::string with_heartbeats(Request& request, std::string set_level);
+  [[nodiscard]] bool take_debug_back(Request& request);
   void write_host(std::string line);
   void settle(const Request& request, Reason reason, std::string_view said);
 
@@ -171,6 +173,7 @@ class Session {
   void resume_answered(const Message& answer);
   void complete_resume();
   void request_heartbeats();
+  void restore_level();
   void compare_lists(const InitializeFacts& now);
   void compare_subscribed_lists(const Request& subscription);
   void compare_list(ListKind kind, bool modern, std::string_view result);
@@ -180,9 +183,10 @@ class Session {
   void keep_host_alive();
   [[nodiscard]] bool host_has_enough_to_read() const;
   void send_due_progress();
-  void send_log_keepalive();
+  TimePoint send_log_keepalive();
   void send_whitespace();
   void expect_keepalive();
+  [[nodiscard]] TimePoint later_than_now(TimePoint then) const;
   [[nodiscard]] std::string describe(const Request& request) const;
 
   /// What is cached for one requested protocol version.

@@ -70,11 +70,12 @@ void Session::backend_response(std::string text, const Message& message) {
     own_answered(message);
     return;
   }
-  const Request* const request = pending_.find(message.id);
+  Request* const request = pending_.find(message.id);
   if (request == nullptr || request->sent_in != epoch()) {
     drop(Drop::unknown_answer, "id " + printable(message.id, 64));
     return;
   }
+  if (!message.error.empty() && take_debug_back(*request)) return;
   if (!message.result.empty()) learn(*request, message);
   pending_.remove(message.id);
   jsonrpc::flatten(text);
@@ -158,7 +159,6 @@ void Session::backend_progress(std::string text, const Message& message) {
     drop(Drop::unknown_progress);
     return;
   }
-  pending_.progressed(tokens.request_of(message.progress_token), now_);
   const std::string value = tokens.reported(message.progress_token, message.progress, now_);
   if (!value.empty()) text = jsonrpc::splice(text, message.progress, value);
   jsonrpc::flatten(text);
@@ -168,7 +168,7 @@ void Session::backend_progress(std::string text, const Message& message) {
 /// Heartbeats are for us (contract 7), and so are log messages that only came because we asked for
 /// heartbeats.
 bool Session::is_for_the_shim(const Message& log_message) {
-  if (log_message.logger == R"("heartbeat")") {
+  if (jsonrpc::unquote(log_message.logger) == "heartbeat") {
     ++counters_.heartbeats;
     liveness_.heartbeat(now_);
     return !settings_.forward_heartbeats;

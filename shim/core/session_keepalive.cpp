@@ -30,9 +30,19 @@ void Session::keep_host_alive() {
   if (finished()) return;
   send_due_progress();
   if (!timers_.take_due(Timer::keepalive, now_)) return;
-  if (settings_.keepalive.whitespace) send_whitespace();
-  if (settings_.keepalive.log) send_log_keepalive();
-  expect_keepalive();
+  TimePoint next = now_ + settings_.keepalive_interval;
+  if (settings_.keepalive.whitespace) {
+    send_whitespace();
+    next = std::min(next, later_than_now(host_told_at_));
+  }
+  if (settings_.keepalive.log) next = std::min(next, later_than_now(send_log_keepalive()));
+  if (!pending_.only_subscriptions()) timers_.arm(Timer::keepalive, next);
+}
+
+/// The end of an interval that has begun then, or now if it is over.
+TimePoint Session::later_than_now(TimePoint then) const {
+  const TimePoint end = then + settings_.keepalive_interval;
+  return end > now_ ? end : now_ + settings_.keepalive_interval;
 }
 
 void Session::send_due_progress() {
@@ -56,12 +66,8 @@ void Session::send_due_progress() {
 void Session::expect_keepalive() {
   if (!settings_.keepalive.log && !settings_.keepalive.whitespace) return;
   if (!reads_mcp() || timers_.armed(Timer::keepalive) || pending_.only_subscriptions()) return;
-  TimePoint next = now_ + settings_.keepalive_interval;
-  for (const TimePoint told : {host_told_at_, log_told_at_}) {
-    const TimePoint due = told + settings_.keepalive_interval;
-    if (due > now_) next = std::min(next, due);
-  }
-  timers_.arm(Timer::keepalive, next);
+  timers_.arm(Timer::keepalive,
+              later_than_now(settings_.keepalive.whitespace ? host_told_at_ : now_));
 }
 
 void Session::send_whitespace() {
@@ -73,21 +79,24 @@ void Session::send_whitespace() {
   out_->emplace_back(action::WriteHostSpace{});
 }
 
-/// About the request that has waited longest, if the host takes log messages of level info.
-void Session::send_log_keepalive() {
+/// About the request that has waited longest, if the host takes log messages of level info. Returns
+/// since when it has heard nothing.
+TimePoint Session::send_log_keepalive() {
   const bool legacy_takes_log = legacy_.is_initialized() && legacy_.has_logging() &&
                                 mcp::log_severity(legacy_.log_level()) <= mcp::log_severity("info");
   const Request* const oldest = pending_.oldest([legacy_takes_log](const Request& request) {
     return !request.waits_for_ever() && (request.modern() ? request.takes_log : legacy_takes_log);
   });
-  if (oldest == nullptr || host_has_enough_to_read()) return;
-  if (now_ - std::max(oldest->accepted, log_told_at_) < settings_.keepalive_interval) return;
+  if (oldest == nullptr || host_has_enough_to_read()) return now_;
+  const TimePoint since = std::max(oldest->accepted, log_told_at_);
+  if (now_ - since < settings_.keepalive_interval) return since;
   ++counters_.keepalives;
   log_told_at_ = now_;
   write_host(jsonrpc::notification(
       "notifications/message",
       R"({"level":"info","logger":"mcp-ws-shim","data":)" +
           jsonrpc::quote("request " + oldest->id + ": " + describe(*oldest)) + "}"));
+  return now_;
 }
 
 /// What is going on with a request, for the person who waits for it.

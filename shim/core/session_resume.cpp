@@ -54,6 +54,7 @@ void Session::own_answered(const Message& answer) {
     case OwnRequest::Purpose::initialize: resume_answered(answer); return;
     case OwnRequest::Purpose::restore:
       if (answer.error.empty()) return;
+      if (own.asks_for_heartbeats) restore_level();
       warn(restore_log_, "the backend refused to restore what the host had set: " +
                              std::string(own.method) + " got " + head_of_error(answer));
       return;
@@ -102,7 +103,17 @@ void Session::resume_answered(const Message& answer) {
 void Session::request_heartbeats() {
   if (!settings_.request_heartbeats || !legacy_.is_initialized() || !legacy_.has_logging()) return;
   if (std::exchange(heartbeats_asked_in_, epoch()) == epoch()) return;
-  send_own("logging/setLevel", R"({"level":"debug"})", {.purpose = OwnRequest::Purpose::restore});
+  send_own("logging/setLevel", R"({"level":"debug"})",
+           {.purpose = OwnRequest::Purpose::restore, .asks_for_heartbeats = true});
+}
+
+/// The backend takes no level debug: then it logs what the host wants, and no more.
+void Session::restore_level() {
+  heartbeats_asked_in_ = 0;
+  for (const LegacySession::Step& step : legacy_.steps()) {
+    if (step.method == "logging/setLevel")
+      send_own(step.method, step.params, {.purpose = OwnRequest::Purpose::restore});
+  }
 }
 
 void Session::complete_resume() {
@@ -111,6 +122,7 @@ void Session::complete_resume() {
   queued_roots_change_.reset();
   supervisor_.resumed(now_, *out_);
   liveness_.start(now_);
+  if (link_paused_) liveness_.pause(now_, true);
   flush();
 }
 

@@ -12,6 +12,7 @@
 #include <span>
 
 #include "common/text.hpp"
+#include "shim/io/clock.hpp"
 #include "shim/io/connect_error.hpp"
 #include "shim/io/tcp.hpp"
 #include "shim/io/tls.hpp"
@@ -147,16 +148,12 @@ void Connection::note_socket_error(int error) {
   }
 }
 
-std::uint64_t Connection::bytes_received() const {
-  const auto counted = tcp_received_bytes(lws_get_socket_fd(wsi_));
-  return counted.value_or(bytes_delivered_);
-}
-
-bool Connection::check() {
-  if (wsi_ == nullptr || !open_) return false;
-  set_tcp_user_timeout(lws_get_socket_fd(wsi_), ack_timeout_);
-  const std::uint64_t received = bytes_received();
-  return std::exchange(bytes_at_check_, received) != received;
+TimePoint Connection::check() {
+  if (wsi_ == nullptr || !open_) return heard_at_;
+  const int fd = lws_get_socket_fd(wsi_);
+  set_tcp_user_timeout(fd, ack_timeout_);
+  if (has_unread_bytes(fd)) heard_at_ = monotonic_now();
+  return heard_at_;
 }
 
 void Connection::close(bool politely) {
@@ -257,7 +254,6 @@ int Connection::on_connection(lws* wsi, int reason, void* in, std::size_t length
       receive_from_library({static_cast<const char*>(in), length});
       return 0;
     case LWS_CALLBACK_CLIENT_RECEIVE_PONG:
-      bytes_delivered_ += length;
       take_pong({static_cast<const char*>(in), length});
       return 0;
     case LWS_CALLBACK_CLIENT_CLOSED:

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstddef>
-#include <cstdint>
 #include <functional>
 #include <string>
 #include <string_view>
@@ -57,8 +56,10 @@ class Connection final : public ConnectionHandler {
   void close(bool politely);
 
   void ping();
-  /// Whether a byte has come since the last ping() or check().
-  [[nodiscard]] bool check();
+  /// When a byte last came of which no event has told. Called from time to time, and more often
+  /// than `ack_timeout`, it also keeps the kernel from taking a peer that reads nothing for a dead
+  /// path.
+  [[nodiscard]] TimePoint check();
   void write(std::string text);
   void pause(bool paused);
 
@@ -87,6 +88,7 @@ class Connection final : public ConnectionHandler {
   void watch_socket();
   void on_socket(std::uint32_t events);
   void read_some(bool to_the_end);
+  [[nodiscard]] bool read_once();
   void take_apart(std::string_view bytes);
   void take_data(const FrameReader::Piece& piece);
   void take_pong(std::string_view payload);
@@ -104,7 +106,6 @@ class Connection final : public ConnectionHandler {
   void report_tls();
   void unwatch_tcp();
   void note_socket_error(int error);
-  [[nodiscard]] std::uint64_t bytes_received() const;
   [[nodiscard]] int add_headers(void* in, std::size_t length);
   void note_certificate(void* verification);
   void note_close_frame(std::string_view payload);
@@ -127,8 +128,8 @@ class Connection final : public ConnectionHandler {
   Loss loss_;
   bool loss_known_ = false;
 
-  std::uint64_t bytes_delivered_ = 0;  ///< of messages and pongs
-  std::uint64_t bytes_at_check_ = 0;
+  TimePoint heard_at_;  ///< of bytes of which no event has told
+  bool told_ = false;   ///< an event has told of those that were read last
 
   Reader reader_ = Reader::library;
   bool library_closes_ = false;

@@ -8,6 +8,7 @@
 #include <span>
 #include <utility>
 
+#include "shim/io/clock.hpp"
 #include "shim/io/connection.hpp"
 #include "shim/io/tls.hpp"
 
@@ -56,20 +57,29 @@ void Connection::on_socket(std::uint32_t events) {
 
 /// Reads once, or to the end.
 void Connection::read_some(bool to_the_end) {
-  SSL* const tls = lws_get_ssl(wsi_);
   do {
-    const std::span<char> room(services_.receive_buffer);
-    const ssize_t count =
-        tls != nullptr ? read_tls(tls, room) : ::recv(tcp_fd_, room.data(), room.size(), 0);
-    if (count < 0 && (errno == EAGAIN || errno == EINTR)) return;
-    if (count < 0) note_socket_error(errno);
-    if (count <= 0) {
-      hang_up();
-      return;
-    }
-    bytes_delivered_ += static_cast<std::size_t>(count);
-    take_apart({room.data(), static_cast<std::size_t>(count)});
+    told_ = false;
+    const bool may_go_on = read_once();
+    // Of most of what is read an event tells, so that this costs no message anything.
+    if (!told_) heard_at_ = monotonic_now();
+    if (!may_go_on) return;
   } while (to_the_end && !silent_);
+}
+
+/// Whether there may be more. What TLS keeps to itself, part of a record, is life like any byte.
+bool Connection::read_once() {
+  SSL* const tls = lws_get_ssl(wsi_);
+  const std::span<char> room(services_.receive_buffer);
+  const ssize_t count =
+      tls != nullptr ? read_tls(tls, room) : ::recv(tcp_fd_, room.data(), room.size(), 0);
+  if (count < 0 && (errno == EAGAIN || errno == EINTR)) return false;
+  if (count < 0) note_socket_error(errno);
+  if (count <= 0) {
+    hang_up();
+    return false;
+  }
+  take_apart({room.data(), static_cast<std::size_t>(count)});
+  return true;
 }
 
 void Connection::take_apart(std::string_view bytes) {
@@ -96,17 +106,21 @@ void Connection::take_apart(std::string_view bytes) {
 }
 
 void Connection::take_data(const FrameReader::Piece& piece) {
-  if (auto message = assembler_.add(piece); message && !silent_)
-    services_.sink(*std::move(message));
+  auto message = assembler_.add(piece);
+  if (!message || silent_) return;
+  told_ = true;
+  services_.sink(*std::move(message));
 }
 
 void Connection::take_pong(std::string_view payload) {
-  if (!silent_ && payload == ping_payload_) services_.sink(event::LinkPong{epoch_});
+  if (silent_ || payload != ping_payload_) return;
+  told_ = true;
+  services_.sink(event::LinkPong{epoch_});
 }
 
 /// What libwebsockets has read itself: it goes on to the end of a message, then it is our turn.
 void Connection::receive_from_library(std::string_view bytes) {
-  bytes_delivered_ += bytes.size();
+  heard_at_ = monotonic_now();
   const std::size_t to_come = lws_remaining_packet_payload(wsi_);
   const FrameReader::Piece piece{.kind = FrameReader::Kind::data,
                                  .bytes = bytes,

@@ -14,17 +14,20 @@
 #include <cstring>
 #include <utility>
 
+#include "shim/io/clock.hpp"
+
 namespace shim {
 namespace {
 
 constexpr Duration tick_most = std::chrono::seconds(5);
 constexpr Duration tick_least = std::chrono::milliseconds(100);
 constexpr Duration tick_without_inotify = std::chrono::seconds(1);
-/// Changes looked at between two ticks; together with the tick, and with what an idle shim does
-/// besides, under two wake-ups a second.
-constexpr unsigned changes_max = 6;
-/// Wake-ups between two ticks for other files in the same directory, while ours is not there.
-constexpr unsigned distractions_max = 100;
+/// So many changes may come at once.
+constexpr Duration::rep burst = 6;
+/// And then one in this time: with what an idle shim does besides, under two wake-ups a second.
+constexpr Duration change_spacing = std::chrono::seconds(1);
+/// While a change may mean that the backend is back, contract 4.2 wants it to be seen at once.
+constexpr Duration hurried_spacing = std::chrono::milliseconds(50);
 
 WallTime wall_time(const timespec& at) {
   return WallTime(std::chrono::seconds(at.tv_sec) + std::chrono::nanoseconds(at.tv_nsec));
@@ -36,11 +39,17 @@ std::string directory_of(const std::string& path) {
   return slash == 0 ? "/" : path.substr(0, slash);
 }
 
-std::string_view name_of(const std::string& path) {
-  return std::string_view(path).substr(path.rfind('/') + 1);
+std::string name_of(const std::string& path) { return path.substr(path.rfind('/') + 1); }
+
+/// Whether the name may come to mean another file than now without a word from that file: it means
+/// none, or is a symbolic link.
+bool may_change_meaning(const std::string& path) {
+  struct stat facts {};
+  return ::lstat(path.c_str(), &facts) != 0 || S_ISLNK(facts.st_mode);
 }
 
-/// Whether one of the events that wait is about the file. Reads them all.
+/// Whether one of the events that wait is about a file that is watched, or about one of this name
+/// in a directory that is. Reads them all.
 bool take_events(int inotify, std::string_view name) {
   alignas(inotify_event) std::array<char, 4096> buffer{};
   bool relevant = false;
@@ -50,8 +59,9 @@ bool take_events(int inotify, std::string_view name) {
     for (const char* at = buffer.data(); at < buffer.data() + length;) {
       inotify_event event{};
       std::memcpy(&event, at, sizeof event);
-      // The event of a watched file has no name.
-      relevant = relevant || event.len == 0 || name == at + sizeof event;
+      // The event of a watched file has no name, nor has the news that it is not watched any more.
+      relevant =
+          relevant || (event.len == 0 ? (event.mask & IN_IGNORED) == 0 : name == at + sizeof event);
       at += sizeof event + event.len;
     }
   }
@@ -95,15 +105,10 @@ HealthFile::HealthFile(Loop& loop, std::string path, Duration max_age, EventSink
       sink_(std::move(sink)),
       inotify_(::inotify_init1(IN_NONBLOCK | IN_CLOEXEC)),
       tick_(::timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC)) {
-  const Duration tick =
+  tick_time_ =
       std::clamp<Duration>(max_age / 3, tick_least, inotify_ ? tick_most : tick_without_inotify);
-  itimerspec spec{};
-  spec.it_interval.tv_sec = static_cast<time_t>(tick / std::chrono::seconds(1));
-  spec.it_interval.tv_nsec = static_cast<long>((tick % std::chrono::seconds(1)).count());
-  spec.it_value = spec.it_interval;
-  ::timerfd_settime(tick_.get(), 0, &spec, nullptr);
   loop_.watch(tick_.get(), EPOLLIN, [this](std::uint32_t) { on_tick(); });
-  if (inotify_) loop_.watch(inotify_.get(), EPOLLIN, [this](std::uint32_t) { on_change(); });
+  listen();
   look();
 }
 
@@ -112,42 +117,86 @@ HealthFile::~HealthFile() {
   if (inotify_) loop_.unwatch(inotify_.get());
 }
 
+void HealthFile::hurry(bool wanted) {
+  if (std::exchange(hurried_, wanted) == wanted || !wanted) return;
+  paid_until_ = TimePoint();
+  if (!listening_) arm(Duration(1));
+}
+
 /// The watch comes first, so that no change falls between the two.
 void HealthFile::look() {
   watch_path();
   sink_(event::HealthSeen{look_at_health_file(path_)});
 }
 
+/// Watches the file and, where its name may come to mean another one, its directory first, or as
+/// much of the way to it as there is.
 void HealthFile::watch_path() {
   if (!inotify_) return;
   constexpr std::uint32_t file_changes = IN_CLOSE_WRITE | IN_ATTRIB | IN_MOVE_SELF | IN_DELETE_SELF;
-  int watch = ::inotify_add_watch(inotify_.get(), path_.c_str(), file_changes);
-  if (watch < 0) {
-    watch = ::inotify_add_watch(inotify_.get(), directory_of(path_).c_str(),
-                                IN_CREATE | IN_MOVED_TO | IN_ONLYDIR);
+  constexpr std::uint32_t arrivals =
+      IN_CREATE | IN_MOVED_TO | IN_MOVE_SELF | IN_DELETE_SELF | IN_ONLYDIR;
+  int directory = -1;
+  if (may_change_meaning(path_)) {
+    std::string way = path_;
+    do {
+      awaited_ = name_of(way);
+      way = directory_of(way);
+      directory = ::inotify_add_watch(inotify_.get(), way.c_str(), arrivals);
+    } while (directory < 0 && way.find_first_not_of("./") != std::string::npos);
   }
+  const int file = ::inotify_add_watch(inotify_.get(), path_.c_str(), file_changes);
   // The same file keeps its number. Removing what is gone already does no harm.
-  if (watched_ >= 0 && watched_ != watch) ::inotify_rm_watch(inotify_.get(), watched_);
-  watched_ = watch;
+  for (const int old :
+       {std::exchange(file_watch_, file), std::exchange(directory_watch_, directory)}) {
+    if (old >= 0 && old != file && old != directory) ::inotify_rm_watch(inotify_.get(), old);
+  }
+}
+
+/// Sees changes from now on, and has a look in any case when the time is up.
+void HealthFile::listen() {
+  arm(tick_time_);
+  if (!inotify_ || std::exchange(listening_, true)) return;
+  loop_.watch(inotify_.get(), EPOLLIN, [this](std::uint32_t) { on_change(); });
+}
+
+/// Pays for one wake-up. Once what may come at once is used up, does not see changes until the
+/// next one is paid for.
+void HealthFile::pay() {
+  const Duration price = std::min(hurried_ ? hurried_spacing : change_spacing, tick_time_);
+  const TimePoint now = monotonic_now();
+  paid_until_ = std::max(paid_until_, now - price * burst) + price;
+  if (paid_until_ <= now) {
+    listen();
+    return;
+  }
+  if (std::exchange(listening_, false)) loop_.unwatch(inotify_.get());
+  arm(paid_until_ - now);
+}
+
+void HealthFile::arm(Duration wait) {
+  itimerspec spec{};
+  spec.it_value.tv_sec = static_cast<time_t>(wait / std::chrono::seconds(1));
+  spec.it_value.tv_nsec = static_cast<long>((wait % std::chrono::seconds(1)).count());
+  ::timerfd_settime(tick_.get(), 0, &spec, nullptr);
 }
 
 void HealthFile::on_tick() {
   std::uint64_t expirations = 0;
   [[maybe_unused]] const ssize_t ignored = ::read(tick_.get(), &expirations, sizeof expirations);
-  if (inotify_) {
-    static_cast<void>(take_events(inotify_.get(), {}));
-    loop_.watch(inotify_.get(), EPOLLIN, [this](std::uint32_t) { on_change(); });
+  const bool has_changed = inotify_ && take_events(inotify_.get(), awaited_);
+  if (has_changed) {
+    pay();
+  } else {
+    listen();
   }
-  changes_ = distractions_ = 0;
   look();
 }
 
 void HealthFile::on_change() {
-  const bool relevant = take_events(inotify_.get(), name_of(path_));
-  ++(relevant ? changes_ : distractions_);
-  if (changes_ >= changes_max || distractions_ >= distractions_max)
-    loop_.unwatch(inotify_.get());  // until the next tick
-  if (relevant) look();
+  const bool is_relevant = take_events(inotify_.get(), awaited_);
+  pay();
+  if (is_relevant) look();
 }
 
 }  // namespace shim

@@ -14,7 +14,8 @@ namespace shim {
 
 /// Looks at the health file at once, whenever inotify(7) says that it may have changed, and every
 /// few seconds in any case: not every file system tells, and a name may come to mean another file.
-/// Reports each look as HealthSeen. A file that changes all the time does not keep us busy.
+/// Reports each look as HealthSeen. A file that changes all the time is looked at less than once a
+/// second, unless there is a hurry.
 class HealthFile {
  public:
   /// `max_age`: within this time a change is seen, whatever the file system tells.
@@ -23,9 +24,15 @@ class HealthFile {
   HealthFile(const HealthFile&) = delete;
   HealthFile& operator=(const HealthFile&) = delete;
 
+  /// While changes are wanted at once: they are seen within 50 ms, however many there are.
+  void hurry(bool wanted);
+
  private:
   void look();
   void watch_path();
+  void listen();
+  void pay();
+  void arm(Duration wait);
   void on_tick();
   void on_change();
 
@@ -33,11 +40,15 @@ class HealthFile {
   std::string path_;
   EventSink sink_;
   Descriptor inotify_;  ///< none where the system has none to give
-  Descriptor tick_;
-  int watched_ = -1;  ///< inotify's number for the file, or for its directory while there is none
-  // Since the last tick:
-  unsigned changes_ = 0;
-  unsigned distractions_ = 0;
+  Descriptor tick_;     ///< for the next look
+  Duration tick_time_{};
+  // inotify's numbers, or -1.
+  int file_watch_ = -1;
+  int directory_watch_ = -1;  ///< where a file may come to be that the name means
+  std::string awaited_;       ///< the name that it has there
+  bool listening_ = false;    ///< to inotify
+  bool hurried_ = false;
+  TimePoint paid_until_;  ///< by wake-ups so far, each of which pays for some time
 };
 
 }  // namespace shim

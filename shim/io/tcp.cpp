@@ -3,9 +3,11 @@
 // Not <netinet/tcp.h>: its tcp_info ends before the counters.
 #include <linux/tcp.h>
 #include <netinet/in.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include <cstddef>
+#include <optional>
 
 namespace shim {
 namespace {
@@ -22,9 +24,9 @@ std::optional<tcp_info> facts_of(int fd) {
 
 }  // namespace
 
-std::optional<std::uint64_t> tcp_received_bytes(int fd) {
-  const auto facts = facts_of(fd);
-  return facts ? std::optional<std::uint64_t>(facts->tcpi_bytes_received) : std::nullopt;
+bool has_unread_bytes(int fd) {
+  int count = 0;
+  return ::ioctl(fd, FIONREAD, &count) == 0 && count > 0;
 }
 
 void set_tcp_user_timeout(int fd, Duration timeout) {

@@ -1,16 +1,12 @@
 #pragma once
 
-#include <cstdint>
-#include <optional>
-
 #include "common/time.hpp"
 
 /// What the kernel knows of a TCP connection. All of it fails softly on other sockets.
 namespace shim {
 
-/// Bytes received so far, read or not, part of a message or not; nullopt if the kernel does not
-/// say.
-[[nodiscard]] std::optional<std::uint64_t> tcp_received_bytes(int fd);
+/// Whether something that was received waits to be read. Of any socket.
+[[nodiscard]] bool has_unread_bytes(int fd);
 
 /// Has the kernel end the connection with ETIMEDOUT once what was sent has not been acknowledged
 /// for so long (TCP_USER_TIMEOUT, tcp(7)). Not while the peer is there and takes nothing: the

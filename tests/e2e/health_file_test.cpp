@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <filesystem>
 
 #include "backend.hpp"
@@ -28,6 +29,10 @@ struct Health {
   TempDir files;
   std::string path = files.path("health");
 
+  /// With a file, if it has a text.
+  explicit Health(const std::string& text = {}) {
+    if (!text.empty()) put(text);
+  }
   [[nodiscard]] Arguments flag() const { return {"--health-file", path}; }
   void put(const std::string& text) const { write_file(path, text); }
   void replace(const std::string& text) const {
@@ -57,6 +62,19 @@ void check_text(const std::string& state, const std::string& text) {
   check_state(state, [&](const Health& health) { health.put(text); });
 }
 
+/// Flags with which nothing but a sign of life brings a shim back in the time of a test.
+Arguments slow_to_return() {
+  return {"--backoff-base", "30s", "--backoff-cap", "30s", "--jitter", "0"};
+}
+
+/// The shim has just been given such a sign.
+void expect_ready_at_once(Host& host) {
+  const auto given = Clock::now();
+  host.expect_log("ready: ");
+  MESSAGE("ready after " << since(given).count() << " ms");
+  CHECK(since(given) <= allowed(100ms) + allowed(100ms));
+}
+
 /// A session whose backend is stopped with a call in flight. What the shim tells the host of it
 /// shows in tenths of a second what it thinks of the health file.
 struct Stopped {
@@ -65,8 +83,9 @@ struct Stopped {
   Host host;
   int call = 0;
 
-  explicit Stopped(const Arguments& more)
-      : backend(Arguments{}),
+  explicit Stopped(const Arguments& more, const std::string& leftover = {})
+      : health(leftover),
+        backend(Arguments{}),
         host(quick() +
              Arguments{"--ping-interval", flag(200ms), "--pong-timeout", flag(200ms), "--keepalive",
                        "progress", "--keepalive-interval", "100ms"} +
@@ -171,6 +190,21 @@ TEST_CASE("health file: each way of changing it is noticed, and nothing that hap
   check_kept(world.host);
 }
 
+TEST_CASE("health file: a daemon that does not replace it at one stroke is busy all the same") {
+  Stopped world({"--stall-timeout", flag(1s), "--busy-timeout", "10m"});
+  world.health.put(report(1));
+  for (const auto begun = Clock::now(); since(begun) < scaled(3s);) {
+    world.host.linger(100ms);
+    std::filesystem::remove(world.health.path);
+    world.host.linger(50ms);
+    world.health.put("{");
+    world.host.linger(50ms);
+    world.health.put(report(1));
+  }
+  CHECK_FALSE(world.host.is_answered(world.call));
+  check_kept(world.host);
+}
+
 TEST_CASE("health file: it turns stale by itself") {
   Stopped world({"--stall-timeout", "10m", "--health-max-age", flag(1s)});
   world.health.put(report(1));
@@ -184,52 +218,100 @@ TEST_CASE("health file: its directory may come later") {
   const Health health;
   const std::string directory = health.files.path("later");
   Backend backend;
-  Host host({"--backoff-base", "60s", "--backoff-cap", "60s", "--jitter", "0", "--health-file",
-             directory + "/health", backend.url()});
+  Host host(slow_to_return() + Arguments{"--health-file", directory + "/health"} + backend.url());
   host.expect_log("next attempt in");
   backend.start();
   host.linger(500ms);
   std::filesystem::create_directory(directory);
   write_file(directory + "/health", report(1));
-  host.expect_log("ready: ", 6s);  // a look every 5 s
+  expect_ready_at_once(host);
+}
+
+TEST_CASE("health file: its name may come to mean another file") {
+  const Health health;
+  write_file(health.files.path("old"), report(1, -3600));
+  write_file(health.files.path("new"), report(1));
+  std::filesystem::create_symlink("old", health.path);
+  Backend backend;
+  Host host(slow_to_return() + health.flag() + backend.url());
+  host.expect_log("next attempt in");
+  backend.start();
+  host.linger(500ms);
+  std::filesystem::create_symlink("new", health.path + ".new");
+  std::filesystem::rename(health.path + ".new", health.path);
+  expect_ready_at_once(host);
 }
 
 TEST_CASE("health file: one that turns fresh while the shim waits has it connect at once") {
-  for (const bool leftover : {false, true}) {
-    CAPTURE(leftover);
+  struct Row {
+    bool leftover;
+    double ahead;  ///< what the backend's clock is
+  };
+  for (const Row& row : {Row{false, 0}, Row{true, 0}, Row{false, 3600}, Row{false, -3600}}) {
+    CAPTURE(row.leftover);
+    CAPTURE(row.ahead);
     const Health health;
-    if (leftover) health.put(report(1, -3600));
+    if (row.leftover) health.put(report(1, -3600));
     Backend backend;
-    Host host(Arguments{"--backoff-base", "30s", "--backoff-cap", "30s", "--jitter", "0"} +
-              health.flag() + backend.url());
+    Host host(slow_to_return() + health.flag() + backend.url());
     host.expect_log("next attempt in 30 s");
     host.linger(300ms);
     backend.start();
     host.linger(300ms);
     CHECK(host.count_log("ready: ") == 0);
-    const auto written = Clock::now();
-    health.replace(report(2));
-    host.expect_log("ready: ");
-    MESSAGE("ready " << since(written).count() << " ms after the file was written");
-    CHECK(since(written) <= allowed(100ms) + allowed(100ms));
+    health.replace(report(2, row.ahead));
+    expect_ready_at_once(host);
   }
+}
+
+TEST_CASE("health file: the first change since the loss counts, whatever was tried in between") {
+  const Health health;
+  health.put(report(1));
+  Backend backend(Arguments{});
+  Host host(slow_to_return() + health.flag() + backend.url());
+  host.initialize();
+  backend.kill();
+  host.expect_log("lost: ");
+  host.linger(1100ms);  // attempts are a second apart
+  host.shim().signal(SIGHUP);
+  host.expect_log("failed (attempt 1)");
+  backend.start();
+  host.linger(200ms);
+  REQUIRE(host.count_log("ready: ") == 1);
+  health.replace(report(1));  // fresh all along, and by the same process
+  expect_ready_at_once(host);
+}
+
+TEST_CASE("health file: one that was written often until the loss is seen at once after it") {
+  const Health health;
+  health.put(report(1));
+  Backend backend(Arguments{});
+  Host host(slow_to_return() + health.flag() + backend.url());
+  host.initialize();
+  for (int i = 0; i < 20; ++i) {
+    health.replace(report(1));
+    host.linger(50ms);
+  }
+  backend.kill();
+  host.expect_log("lost: ");
+  backend.start();
+  host.linger(300ms);
+  REQUIRE(host.count_log("ready: ") == 1);
+  health.replace(report(2));
+  expect_ready_at_once(host);
 }
 
 TEST_CASE("health file: a backend that writes it brings its shim back at once") {
   const Health health;
   const Arguments writing{"--health-file", health.path};
   Backend backend(writing);
-  Host host(Arguments{"--backoff-base", "30s", "--backoff-cap", "30s", "--jitter", "0"} +
-            health.flag() + backend.url());
+  Host host(slow_to_return() + health.flag() + backend.url());
   host.initialize();
   backend.kill();
   host.expect_log("lost: ");
   host.linger(500ms);
   backend.start(writing);  // it listens before it writes
-  const auto listening = Clock::now();
-  host.expect_log("ready: ");
-  MESSAGE("ready " << since(listening).count() << " ms after the backend listens");
-  CHECK(since(listening) <= allowed(100ms) + allowed(100ms));
+  expect_ready_at_once(host);
 }
 
 TEST_CASE("health file: one left over by a previous container delays nothing") {
@@ -252,6 +334,19 @@ TEST_CASE("health file: another process in it ends the wait for a silent backend
   world.host.expect_log("lost: replaced");
   CHECK(since(replaced) <= allowed(400ms) + allowed(200ms));
   world.host.expect_tool_failure(world.call, "outcome-unknown");
+}
+
+TEST_CASE(
+    "health file: a first report soon after the link is its own, whoever wrote the last one") {
+  Stopped world({"--stall-timeout", "10m", "--busy-timeout", "10m"}, report(1));
+  world.health.replace(report(2));
+  world.host.linger(scaled(800ms));
+  check_kept(world.host);
+  CHECK_FALSE(world.host.is_answered(world.call));
+  // A later one is not.
+  world.host.linger(3s);
+  world.health.replace(report(3));
+  world.host.expect_log("lost: replaced");
 }
 
 TEST_CASE("health file: another process in it does not end a link that answers") {

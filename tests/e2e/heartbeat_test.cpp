@@ -6,6 +6,7 @@
 
 #include "backend.hpp"
 #include "host.hpp"
+#include "tcp_servers.hpp"
 
 namespace e2e {
 namespace {
@@ -127,6 +128,28 @@ TEST_CASE("heartbeats: a backend stopped for longer than they may be missing los
   host.linger(scaled(heartbeat_timeout));
   host.expect_text(call);
   check_kept(host);
+}
+
+TEST_CASE("heartbeats: one that comes back from being busy without any is given half their time") {
+  RawServer server;
+  Host host(expecting() + server.url());
+  RawConnection backend = server.accept();
+  backend.become_ready();
+  host.expect_log("ready: ");
+  host.request("tools/list");  // it owes an answer, so its silence is borne
+  (void)backend.receive_text();
+  backend.send_text(R"({"jsonrpc":"2.0","method":"notifications/message","params":{"level":"info",)"
+                    R"("logger":"heartbeat","data":1}})");
+  host.linger(scaled(heartbeat_timeout * 2));
+  check_kept(host);
+  const auto back = Clock::now();
+  const Frame ping = backend.receive_frame();
+  REQUIRE(ping.opcode == Opcode::ping);
+  backend.send_frame(Opcode::pong, ping.payload);
+  check_holds(host.expect_log("lost: "), "wedged");
+  MESSAGE("dropped " << since(back).count() << " ms after its pong");
+  CHECK(since(back) >= scaled(heartbeat_timeout / 2 - 200ms));
+  CHECK(since(back) <= allowed(heartbeat_timeout / 2) + allowed(300ms));
 }
 
 TEST_CASE("heartbeats: a shim that was stopped for longer does not miss any") {

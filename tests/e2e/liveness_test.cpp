@@ -229,6 +229,52 @@ TEST_CASE("liveness: a daemon that never reads again is left at the stall timeou
   CHECK(world.host.expect_text(world.host.call("echo", {{"text", "next link"}})) == "next link");
 }
 
+TEST_CASE("liveness: a backend that sends, but does not take what is sent to it, is kept") {
+  // Its window stays closed for longer than TCP_USER_TIMEOUT, and no silence makes the shim look.
+  RawServer server;
+  Host host(watchful() + server.url());
+  RawConnection backend = server.accept();
+  backend.become_ready();
+  host.expect_log("ready: ");
+  send_large_call(host);
+  for (const auto begun = Clock::now(); since(begun) < scaled(silent_after * 4);) {
+    backend.send_text(R"({"jsonrpc":"2.0","method":"notifications/x"})");
+    host.linger(scaled(ping_interval / 4));
+  }
+  check_kept(host);
+  CHECK_FALSE(host.is_answered(large_id));
+}
+
+TEST_CASE("liveness: nor does the path count as dead while the shim does not read the backend") {
+  RawServer server;
+  Host host(watchful() + Arguments{"--queue-bytes", "64KiB"} + server.url(), {.plain = true});
+  RawConnection backend = server.accept();
+  backend.become_ready();
+  host.expect_log("ready: ");
+  send_large_call(host);
+  host.linger(scaled(100ms));
+  host.read_at_most(0);
+  const std::string note =
+      R"({"jsonrpc":"2.0","method":"notifications/x","params":{"x":")" + filler(4000, 'x') + "\"}}";
+  for (int i = 0; i < 64; ++i) backend.send_text(note);
+  host.linger(scaled(silent_after * 4));
+  check_kept(host);
+}
+
+TEST_CASE("liveness: a backend that pings by itself is not pinged on top of it") {
+  RawServer server;
+  Host host(watchful() + server.url());
+  RawConnection backend = server.accept();
+  backend.become_ready();
+  host.expect_log("ready: ");
+  for (const auto begun = Clock::now(); since(begun) < scaled(silent_after * 2);) {
+    backend.send_frame(Opcode::ping, "p");
+    CHECK(backend.receive_frame().opcode == Opcode::pong);
+    host.linger(scaled(ping_interval / 8));
+  }
+  check_kept(host);
+}
+
 TEST_CASE("liveness: a shim that was stopped finds a healthy link as it was") {
   for (const bool in_flight : {false, true}) {
     CAPTURE(in_flight);

@@ -80,7 +80,8 @@ void SessionWorld::link_lost(Loss loss, int epoch_shift) {
 }
 
 void SessionWorld::link_checked(bool heard, int epoch_shift) {
-  if (can_be(true, epoch_shift)) happens(event::LinkChecked{epoch(epoch_shift), heard});
+  if (can_be(true, epoch_shift))
+    happens(event::LinkChecked{epoch(epoch_shift), heard ? now_ : TimePoint()});
 }
 
 void SessionWorld::happens(Event event) {
@@ -247,7 +248,7 @@ void SessionWorld::obey(action::PingLink& order) {
 
 void SessionWorld::obey(action::CheckLink& order) {
   SHIM_CHECK(order.epoch == last_epoch_ && link_exists_ && link_open_);
-  inbox_.emplace_back(event::LinkChecked{last_epoch_, false});
+  inbox_.emplace_back(event::LinkChecked{last_epoch_, TimePoint()});
 }
 
 void SessionWorld::obey(action::WriteLink& order) {

@@ -15,24 +15,31 @@ void HealthBook::look(TimePoint now, const shim::HealthLook& look) {
   const auto is_one_of = [&report](const char* name, auto fits) {
     return !report.contains(name) || fits(report[name]);
   };
-  const auto is_name = [](const Json& value) { return value.is_number() || value.is_string(); };
-  valid_ = report.is_object() && is_one_of("pid", is_name) && is_one_of("started_at", is_name) &&
-           is_one_of("t", [](const Json& value) { return value.is_number(); }) &&
-           is_one_of("busy", [](const Json& value) { return value.is_boolean(); });
+  const auto is_name = [](const Json& value) {
+    return value.is_number() || value.is_string() || value.is_null();
+  };
+  const bool was_valid = valid_ || !looked_;
+  valid_ =
+      report.is_object() && is_one_of("pid", is_name) && is_one_of("started_at", is_name) &&
+      is_one_of("t", [](const Json& value) { return value.is_number(); }) &&
+      is_one_of("busy", [](const Json& value) { return value.is_boolean() || value.is_null(); });
+  if (was_valid && !valid_) torn_ = now;
+  const bool is_first = !looked_;
+  looked_ = true;
   if (valid_) {
     const double stamp = report.contains("t") ? report["t"].get<double>()
                                               : shim::seconds(look.modified.time_since_epoch());
     const std::string text = std::to_string(stamp);
-    if (stamp_.empty()) {
+    news_ = is_first || stamp_ != text;
+    if (is_first) {
       // Only the first look has nothing but the wall clock to go by.
       const double age = shim::seconds(look.looked_at.time_since_epoch()) - stamp;
       if (std::abs(age) <= shim::seconds(max_age_)) {
         const auto ago = std::chrono::duration<double>(std::max(age, 0.0));
         changed_ = now - std::chrono::duration_cast<Duration>(ago);
       }
-    } else if (stamp_ != text) {
+    } else if (news_) {
       changed_ = now;
-      news_ = true;
     }
     stamp_ = text;
   }

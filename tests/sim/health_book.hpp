@@ -11,6 +11,8 @@ namespace sim {
 using shim::Duration;
 using shim::TimePoint;
 
+using namespace std::chrono_literals;
+
 /// What can be concluded from what was seen of the health file (contract 7), by rules of its own.
 class HealthBook {
  public:
@@ -19,24 +21,27 @@ class HealthBook {
   void look(TimePoint now, const shim::HealthLook& look);
 
   [[nodiscard]] bool is_fresh(TimePoint now) const {
-    return watched_ && valid_ && changed_ && now - *changed_ <= max_age_;
+    return watched_ && changed_ && now - *changed_ <= max_age_ && (valid_ || now <= torn_ + 5s);
   }
   /// Since when it is fresh, or not.
   [[nodiscard]] TimePoint so_since(TimePoint now) const {
-    const bool aged = valid_ && changed_ && !is_fresh(now);
-    return aged ? std::max(looked_differently_, *changed_ + max_age_) : looked_differently_;
+    if (!changed_ || is_fresh(now)) return looked_differently_;
+    const TimePoint aged = *changed_ + max_age_;
+    return std::max(looked_differently_, valid_ ? aged : std::min(aged, torn_ + 5s));
   }
   /// Who wrote the last fresh report; empty if it did not say.
   [[nodiscard]] const std::string& process() const { return process_; }
   /// When that has changed.
   [[nodiscard]] std::optional<TimePoint> replaced() const { return replaced_; }
-  /// Whether the report has changed with the last look.
+  /// Whether the report has changed, or is seen for the first time, with the last look.
   [[nodiscard]] bool is_news() const { return news_; }
 
  private:
   bool watched_;
   Duration max_age_;
   bool valid_ = false;
+  bool looked_ = false;
+  TimePoint torn_;  ///< when it was last found missing or invalid after it had been neither
   bool news_ = false;
   std::string stamp_;
   std::optional<TimePoint> changed_;

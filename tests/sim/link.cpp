@@ -189,17 +189,10 @@ void Link::speak_of_the_dead(Epoch epoch) {
 
 void Link::ping(Epoch epoch) {
   if (epoch != epoch_ || stage_ != Stage::open) return;
-  arrivals_at_check_ = arrivals_ + trickled();
   last_up_ = std::max(last_up_, world_.now() + delay());
   up_.push_back({.text = {}, .at = last_up_, .ping = true});
   await_acknowledgement();
   schedule_up();
-}
-
-bool Link::check(Epoch epoch) {
-  if (epoch != epoch_ || (stage_ != Stage::open && stage_ != Stage::broken)) return false;
-  const std::uint64_t arrivals = arrivals_ + trickled();
-  return std::exchange(arrivals_at_check_, arrivals) != arrivals;
 }
 
 void Link::send(Epoch connection, std::string text, Frame kind) {
@@ -238,7 +231,6 @@ void Link::deliver_down() {
     return;
   }
   const Epoch epoch = epoch_;
-  arrivals_ += trickled() + 1;
   Down frame = std::move(down_.front());
   down_.pop_front();
   last_arrival_ = world_.now();

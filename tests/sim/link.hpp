@@ -27,8 +27,6 @@ class Link {
   void ping(Epoch epoch);
   void write(Epoch epoch, std::string text);
   void pause(Epoch epoch, bool paused);
-  /// Whether a byte has come since the last ping() or check().
-  [[nodiscard]] bool check(Epoch epoch);
 
   // The backend's end.
   enum class Frame : std::uint8_t { message, too_long, binary, pong };
@@ -108,8 +106,6 @@ class Link {
   bool half_open_ = false;
   bool kernel_notices_ = false, kernel_waits_ = false;  ///< for an acknowledgement
   std::optional<Duration> trickle_next_;
-  std::uint64_t arrivals_ = 0;           ///< of something
-  std::uint64_t arrivals_at_check_ = 0;  ///< with what had trickled in
   TimePoint last_arrival_;
   TimePoint stalled_until_;
   std::deque<Down> down_;

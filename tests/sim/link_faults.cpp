@@ -66,11 +66,7 @@ TimePoint Link::last_byte() const {
 }
 
 /// From now on nothing moves: what has come by now stays known.
-void Link::keep_trickled() {
-  const std::uint64_t bytes = trickled();
-  last_arrival_ = last_byte();
-  arrivals_ += bytes;
-}
+void Link::keep_trickled() { last_arrival_ = last_byte(); }
 
 void Link::hurry() {
   last_down_ = world_.now();

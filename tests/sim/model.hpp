@@ -85,6 +85,7 @@ class Model {
   void link_message(Epoch epoch, std::string_view text);
   /// A byte of any kind has come over the link.
   void link_heard(Epoch epoch);
+  void link_checked(Epoch epoch, TimePoint heard_at);
   void link_pong(Epoch epoch);
   void health_seen(const shim::HealthLook& look);
   void machine_resumed() { suspects_ = resumed_ = true; }
@@ -160,8 +161,9 @@ class Model {
     std::optional<TimePoint> pinged;  ///< and nothing heard since
     TimePoint last_ping;
     std::optional<TimePoint> pong, heartbeat;
-    std::optional<TimePoint> lone_pong;  ///< the first that came with heartbeats overdue
-    std::string process;                 ///< named by the health file when the link became ready
+    std::optional<TimePoint> lone_pong;   ///< the first that came with heartbeats overdue
+    std::string process;                  ///< named by the health file when the link became ready
+    std::optional<TimePoint> own_report;  ///< the first since then, if it came in time
   };
   /// What the host has heard of a token (contract 8).
   struct Progress {

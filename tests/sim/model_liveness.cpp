@@ -15,6 +15,13 @@ void Model::link_heard(Epoch epoch) {
   pulse_.pinged.reset();
 }
 
+/// What was not heard by way of a message.
+void Model::link_checked(Epoch epoch, TimePoint heard_at) {
+  if (epoch != live_) return;
+  pulse_.heard = std::max(pulse_.heard, heard_at);
+  if (pulse_.pinged && heard_at > *pulse_.pinged) pulse_.pinged.reset();
+}
+
 void Model::link_pong(Epoch epoch) {
   if (epoch != live_) return;
   link_heard(epoch);
@@ -34,10 +41,15 @@ Duration Model::heartbeat_grace() const {
 void Model::health_seen(const shim::HealthLook& look) {
   const bool was_fresh = health_.is_fresh(now_);
   health_.look(now_, look);
-  turned_fresh_ = !was_fresh && health_.is_fresh(now_);
+  turned_fresh_ = health_.is_news() && !was_fresh && health_.is_fresh(now_);
   const bool replaced = health_.replaced() == now_;
   if (turned_fresh_ || replaced || health_.is_news()) health_hurry_ = true;
   if (replaced) suspects_ = true;
+  const bool is_own = !pulse_.own_report && now_ - pulse_.ready <= 3s;
+  if (is_own && (replaced || health_.is_news())) {
+    pulse_.own_report = now_;
+    pulse_.process = health_.process();
+  }
 }
 
 void Model::ping_link(Epoch epoch) {
@@ -73,7 +85,7 @@ bool Model::is_busy() const {
 
 /// A backend's first report, soon after its link, is not the report of another one.
 bool Model::is_replaced() const {
-  return health_.replaced() && *health_.replaced() > std::min(pulse_.heard, pulse_.ready + 3s);
+  return health_.replaced() && *health_.replaced() > pulse_.own_report.value_or(pulse_.ready);
 }
 
 bool Model::may_be_given_up(TimePoint last_byte) const {

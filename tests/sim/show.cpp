@@ -41,7 +41,9 @@ std::string show(const shim::Event& event) {
             return "LinkWritten " + with_epoch(e.epoch, std::to_string(e.bytes));
           },
           [](const event::LinkChecked& e) {
-            return "LinkChecked " + with_epoch(e.epoch, e.heard ? "heard" : "silent");
+            return "LinkChecked " +
+                   with_epoch(e.epoch,
+                              std::to_string(shim::seconds(e.heard_at.time_since_epoch())));
           },
           [](const event::LinkLost& e) {
             return "LinkLost " + with_epoch(e.epoch, shim::name(e.loss.cause));

@@ -41,6 +41,17 @@ TEST_CASE("health 7: what a report may hold") {
   CHECK_FALSE(bare->busy);
 }
 
+TEST_CASE("health 7: null says nothing of a process or of being busy") {
+  const auto report = HealthReport::parse(R"({"t":1.5,"pid":null,"started_at":null,"busy":null})");
+  REQUIRE(report.has_value());
+  CHECK(report->process.empty());
+  CHECK_FALSE(report->busy);
+  const auto named = HealthReport::parse(R"({"pid":7,"started_at":null})");
+  const auto same = HealthReport::parse(R"({"pid":7})");
+  REQUIRE((named && same));
+  CHECK(named->process == same->process);
+}
+
 TEST_CASE("health 7: what is no report") {
   for (const std::string& text :
        {std::string(), std::string("null"), std::string("[]"), std::string("1"), std::string("{"),
@@ -119,13 +130,57 @@ TEST_CASE("health 7: after that only change counts, whatever the clocks say") {
 }
 
 TEST_CASE("health 7: a file that was away and comes back unchanged is as old as before") {
-  Health health(true, max_age);
-  static_cast<void>(health.look(start, report(today)));
-  static_cast<void>(health.look(start + 100s, {.found = HealthLook::Found::missing}));
-  const auto news = health.look(start + 110s, report(today));
-  CHECK_FALSE(news.sign_of_life);
-  CHECK(news.turned_fresh);  // for 10 s more
-  CHECK_FALSE(health.is_fresh(start + 121s));
+  for (const auto& away : {HealthLook{.found = HealthLook::Found::missing}, file("{")}) {
+    Health health(true, max_age);
+    static_cast<void>(health.look(start, report(today)));
+    static_cast<void>(health.look(start + 100s, away));
+    const auto news = health.look(start + 110s, report(today));
+    CHECK_FALSE(news.sign_of_life);
+    CHECK_FALSE(news.turned_fresh);
+    CHECK(health.is_fresh(start + 120s));
+    CHECK_FALSE(health.is_fresh(start + 120s + 1ns));
+  }
+}
+
+TEST_CASE("health 7: a fresh file may be missing or torn for as long as it takes to rewrite it") {
+  struct Row {
+    HealthLook seen;
+    HealthState state;
+  };
+  for (const Row& row : {Row{{.found = HealthLook::Found::missing}, HealthState::missing},
+                         Row{{.found = HealthLook::Found::unusable}, HealthState::invalid},
+                         Row{file(""), HealthState::invalid}}) {
+    Health health(true, max_age);
+    static_cast<void>(health.look(start, report(today)));
+    static_cast<void>(health.look(start + 10s, row.seen));
+    static_cast<void>(health.look(start + 12s, row.seen));  // no new time begins
+    const TimePoint end = start + 10s + Health::rewriting_time;
+    CHECK(health.state(end) == HealthState::fresh);
+    CHECK(health.stale_at(start + 12s) == end + 1ns);
+    CHECK(health.state(end + 1ns) == row.state);
+    const auto news = health.look(end + 1s, report(today + 1s));
+    CHECK(news.sign_of_life);
+    CHECK(news.turned_fresh);
+  }
+  Health old(true, max_age);
+  static_cast<void>(old.look(start, report(today - 1h)));
+  static_cast<void>(old.look(start, {.found = HealthLook::Found::missing}));
+  CHECK(old.state(start) == HealthState::missing);
+}
+
+TEST_CASE("health 7: one that comes after the first look is fresh, whatever its clock says") {
+  for (const Duration off : {Duration(1h), Duration(-1h), Duration(0)}) {
+    CAPTURE(seconds(off));
+    for (const auto& first : {HealthLook{.found = HealthLook::Found::missing}, file("{")}) {
+      Health health(true, max_age);
+      static_cast<void>(health.look(start, first));
+      const auto news = health.look(start + 1s, report(today + off));
+      CHECK(news.sign_of_life);
+      CHECK(news.turned_fresh);
+      CHECK(health.is_fresh(start + 121s));
+      CHECK_FALSE(health.is_fresh(start + 121s + 1ns));
+    }
+  }
 }
 
 TEST_CASE("health 7: without t the time of modification counts") {

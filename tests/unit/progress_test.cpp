@@ -32,7 +32,7 @@ TEST_CASE("progress 8: a token is due an interval after it came, and again after
   CHECK(due->request_id == "1");
   CHECK_FALSE(tokens.take_due(start + 10s).has_value());
   CHECK(tokens.next_due() == start + 20s);
-  tokens.remove("7");
+  tokens.remove("7", false);
   CHECK_FALSE(tokens.next_due().has_value());
 }
 
@@ -105,12 +105,38 @@ TEST_CASE("progress 8: a shared token lives as long as one of its requests") {
   ProgressTokens tokens(1s);
   tokens.add("7", "1", start, false);
   tokens.add("7", "2", start, false);
-  CHECK(tokens.request_of("7") == "2");
-  tokens.remove("7");
+  CHECK(tokens.take_due(start + 1s)->request_id == "2");
+  tokens.remove("7", false);
   CHECK(tokens.contains("7"));
-  tokens.remove("7");
+  tokens.remove("7", false);
   CHECK_FALSE(tokens.contains("7"));
-  tokens.remove("7");  // harmless
+  tokens.remove("7", false);  // harmless
+}
+
+TEST_CASE("progress 8: a token is due for as long as one of its requests is not quiet") {
+  for (const bool quiet_first : {true, false}) {
+    CAPTURE(quiet_first);
+    ProgressTokens tokens(10s);
+    tokens.add("7", quiet_first ? "quiet" : "loud", start, quiet_first);
+    tokens.add("7", quiet_first ? "loud" : "quiet", start + 1s, !quiet_first);
+    CHECK(tokens.next_due() == start + (quiet_first ? 11s : 10s));
+    CHECK(tokens.take_due(start + 11s)->request_id == "loud");
+    tokens.remove("7", false);
+    CHECK_FALSE(tokens.next_due().has_value());
+    CHECK(tokens.contains("7"));
+    CHECK(tokens.reported("7", "1", start + 12s).empty());
+    CHECK_FALSE(tokens.next_due().has_value());
+  }
+}
+
+TEST_CASE("progress 5.0: when something was last reported under a token") {
+  ProgressTokens tokens(1s);
+  tokens.add("7", "1", start, false);
+  CHECK(tokens.reported_at("7") < start);
+  CHECK(tokens.take_due(start + 1s).has_value());
+  CHECK(tokens.reported_at("7") < start);
+  CHECK(tokens.reported("7", "1", start + 2s).empty());
+  CHECK(tokens.reported_at("7") == start + 2s);
 }
 
 TEST_CASE("progress 8: quiet tokens and a zero interval are never due") {

@@ -90,6 +90,7 @@ class Driver {
   bool pongs = true;
   /// What CheckLink is answered with: bytes come that are no message yet.
   bool trickles = false;
+  TimePoint heard_at;   ///< when they last came, if they do not come now
   unsigned spaces = 0;  ///< WriteHostSpace so far
 
   // All orders so far, by kind.

@@ -43,6 +43,9 @@ TEST_CASE("session 7: heartbeats are counted and never reach the host") {
   d.backend(heartbeat());
   CHECK(d.take_host().empty());
   CHECK(d.session.counters().heartbeats == 2);
+  d.backend(log_message("debug", R"(\u0068eart\u0062eat)"));
+  CHECK(d.take_host().empty());
+  CHECK(d.session.counters().heartbeats == 3);
   d.backend(log_message("debug"));
   CHECK(d.take_host().size() == 1);
 }
@@ -234,6 +237,81 @@ TEST_CASE("session 7: then the host gets the log messages of the level it has as
   d.forget();
   d.backend(log_message("notice"));
   CHECK(d.take_host().empty());
+}
+
+TEST_CASE("session 7: they are asked for again in a new session on the same link") {
+  Settings settings = default_settings();
+  settings.request_heartbeats = true;
+  Driver d(settings);
+  establish_with_logging(d);
+  d.backend(answer(id_of(last_of(d.take_link()))));
+  beat(d, 10s);
+  d.host(initialize("1"));
+  d.advance(1min);  // perhaps the level is not debug any more
+  CHECK(d.session.epoch() == 1);
+  d.backend(initialize_answer_with_logging("1"));
+  d.host(notify("notifications/initialized"));
+  const std::string asked = last_of(d.take_link());
+  CHECK(method_of(asked) == "logging/setLevel");
+  CHECK(json::parse(asked)["params"]["level"] == "debug");
+  d.backend(answer(id_of(asked)));
+  d.advance(1min);
+  CHECK(d.session.epoch() == 1);
+  d.backend(heartbeat());
+  d.advance(30s);
+  CHECK(d.logged("lost: wedged: ") == 1);
+}
+
+TEST_CASE("session 7: a backend that refuses level debug gets the level that the host wants") {
+  for (const bool early : {false, true}) {  // the host's request, before the shim knows
+    CAPTURE(early);
+    Settings settings = default_settings();
+    settings.request_heartbeats = true;
+    Driver d(settings);
+    establish_with_logging(d);
+    const std::string ours = id_of(last_of(d.take_link()));
+    const auto refuse = [&d](std::string_view id) {
+      d.backend(jsonrpc::error_answer(id, -32602, "no such level"));
+    };
+    const std::string wish = request("5", "logging/setLevel", R"({"level":"warning"})");
+    if (!early) refuse(ours);
+    d.host(wish);
+    if (early) {
+      CHECK(last_of(d.take_link()) != wish);
+      d.forget();
+      refuse(ours);
+      refuse("5");
+      CHECK(d.take_host().empty());
+    }
+    CHECK(d.take_link() == std::vector{wish});
+    d.forget();
+    d.backend(answer("5"));
+    CHECK(d.take_host() == std::vector{answer("5")});
+    d.backend(log_message("notice"));  // the backend's own affair now
+    CHECK(d.take_host().size() == 1);
+
+    // The next backend may be another one: it is asked, and then told the level.
+    d.lose();
+    d.validate();
+    d.backend(initialize_answer_with_logging(id_of(d.link_log.back().text)));
+    const auto sent = d.take_link();
+    CHECK(method_of(last_of(sent)) == "logging/setLevel");
+    CHECK(json::parse(last_of(sent))["params"]["level"] == "debug");
+    refuse(id_of(last_of(sent)));
+    CHECK(json::parse(last_of(d.take_link()))["params"]["level"] == "warning");
+  }
+}
+
+TEST_CASE("session 7: a level that the backend does not know at all is refused to the host") {
+  Settings settings = default_settings();
+  settings.request_heartbeats = true;
+  Driver d(settings);
+  establish_with_logging(d);
+  d.host(request("5", "logging/setLevel", R"({"level":"loud"})"));
+  d.forget();
+  for (int i = 0; i < 2; ++i) d.backend(jsonrpc::error_answer("5", -32602, "no such level"));
+  CHECK(d.take_host().size() == 1);
+  CHECK(d.answers_to("5") == 1);
 }
 
 TEST_CASE("session 7: a backend without logging is not asked for heartbeats") {

@@ -286,6 +286,29 @@ TEST_CASE("session 8: log messages where the session takes them") {
   }
 }
 
+TEST_CASE(
+    "session 8: the first log message comes an interval after the request, whatever else was") {
+  Driver d(with_modes({.progress = false, .log = true}));
+  d.go_ready();
+  d.host(initialize("0"));
+  d.backend(answer("0", R"({"protocolVersion":"2025-06-18","capabilities":{"logging":{}}})"));
+  d.host(notify("notifications/initialized"));
+  d.host(request("1", "tools/call"));
+  d.advance(5s);
+  d.host(request("2", "tools/call"));
+  d.advance(4s);
+  d.backend(answer("1"));
+  d.forget();
+  d.advance(6s - 1ns);
+  CHECK(d.take_host().empty());
+  d.advance(1ns);
+  CHECK(d.take_host().size() == 1);
+  d.advance(10s - 1ns);
+  CHECK(d.take_host().empty());
+  d.advance(1ns);
+  CHECK(d.take_host().size() == 1);
+}
+
 TEST_CASE("session 8: progress that was asked for counts also before any initialize") {
   Settings settings = default_settings();
   settings.request_timeout = 20s;

@@ -99,6 +99,87 @@ TEST_CASE("session 7: part of a message is life too") {
   CHECK(d.session.phase() == Phase::waiting);
 }
 
+TEST_CASE("session 7: a byte that no message told of counts from when it came, not from the look") {
+  Driver d;
+  d.go_ready();
+  d.pongs = false;
+  d.advance(10s);
+  d.heard_at = d.now;  // a ping of the backend's own, say
+  d.advance(15s - 1ns);
+  CHECK(d.pings.size() == 1);
+  d.advance(1ns);
+  CHECK(d.pings.size() == 2);
+  d.advance(10s - 1ns);
+  CHECK(d.session.phase() == Phase::ready);
+  d.advance(1ns);
+  CHECK(lost_by(d, "no-pong"));
+}
+
+TEST_CASE("session 7: a backend that sends pings of its own is not pinged") {
+  Driver d;
+  d.go_ready();
+  d.pongs = false;
+  for (int i = 0; i < 100; ++i) {
+    d.advance(6s);
+    d.heard_at = d.now;
+  }
+  CHECK(d.pings.size() == 1);
+  CHECK(d.session.phase() == Phase::ready);
+}
+
+TEST_CASE("session 7: a byte that came just before a ping in vain is no answer to it") {
+  Driver d;
+  d.go_ready();
+  d.pongs = false;
+  d.advance(5s);
+  d.heard_at = d.now;
+  d.advance(1s);
+  d.feed(event::MachineResumed{1h});
+  REQUIRE(d.pings.size() == 2);
+  d.advance(10s - 1ns);
+  CHECK(d.session.phase() == Phase::ready);
+  d.advance(1ns);
+  CHECK(lost_by(d, "no-pong"));
+}
+
+TEST_CASE("session 7: a look that is answered after a ping in the same turn is no verdict on it") {
+  Settings settings = default_settings();
+  settings.ping_interval = settings.heartbeat_timeout - 5s;  // when missing heartbeats are doubted
+  Driver d(settings);
+  d.go_ready();
+  d.backend(notify("notifications/message", R"({"level":"info","logger":"heartbeat","data":1})"));
+  d.pongs = false;
+  d.advance(settings.ping_interval);
+  CHECK(d.pings.size() == 2);
+  CHECK(d.checks.size() == 1);
+  d.advance(10s - 1ns);
+  CHECK(d.session.phase() == Phase::ready);
+  d.advance(1ns);
+  CHECK(d.session.phase() == Phase::waiting);
+}
+
+TEST_CASE("session 7: there is a look every ping interval, whatever comes and whether it is read") {
+  // The kernel has to be kept from taking a backend that reads nothing for a dead path.
+  Settings settings = default_settings();
+  settings.queue_bytes = 2'000;
+  Driver d(settings);
+  d.go_ready();
+  const auto check_looks = [&d](bool talks) {
+    const std::size_t before = d.checks.size();
+    for (int second = 0; second < 60; ++second) {
+      d.advance(1s);
+      if (talks) d.backend(notify("n"));
+    }
+    CHECK(d.checks.size() - before >= 3);
+    CHECK(d.checks.size() - before <= 5);
+  };
+  check_looks(true);
+  d.host_reads = false;
+  d.backend(notify("n", "\"" + std::string(3'000, 'x') + "\""));
+  REQUIRE(d.link_pauses.size() == 1);
+  check_looks(false);
+}
+
 TEST_CASE("session 7: nothing in flight and no pong: dropped within interval and timeout") {
   Driver d;
   d.go_ready();
@@ -175,6 +256,30 @@ TEST_CASE("session 7: a fresh health file buys time, up to the busy timeout") {
   CHECK(d.now - asked <= 602s);
 }
 
+TEST_CASE("session 7: a health file that is seen while it is written anew still buys time") {
+  for (const auto found : {HealthLook::Found::missing, HealthLook::Found::file}) {
+    Driver d(with_health_file());
+    d.feed(report(d));
+    d.go_ready();
+    d.host(request("1", "tools/call"));
+    d.pongs = false;
+    for (int i = 0; i < 100; ++i) {
+      d.advance(2s);
+      d.feed(event::HealthSeen{{.found = found}});
+      d.advance(100ms);
+      d.feed(report(d));
+    }
+    CHECK(d.session.phase() == Phase::ready);
+    CHECK(d.logged("the health file is") == 1);
+    // One that stays away does not.
+    d.feed(event::HealthSeen{{.found = found}});
+    d.advance(5s);
+    CHECK(d.session.phase() == Phase::ready);
+    d.advance(1ms);
+    CHECK(lost_by(d, "stalled"));
+  }
+}
+
 TEST_CASE("session 7: a health file that turns stale takes the time back") {
   Driver d(with_health_file());
   d.feed(report(d));
@@ -196,7 +301,7 @@ TEST_CASE("session 7: another process in the health file ends the silence of a c
   d.feed(report(d));
   d.go_ready();
   d.advance(1s);
-  d.backend(notify("n"));
+  d.feed(report(d));
   d.host(request("1", "tools/call"));
   d.pongs = false;
   d.advance(1s);
@@ -206,6 +311,25 @@ TEST_CASE("session 7: another process in the health file ends the silence of a c
   CHECK(d.session.phase() == Phase::ready);
   d.advance(1ns);
   CHECK(lost_by(d, "replaced"));
+}
+
+TEST_CASE("session 7: a backend's first report comes within 3 s, even if it is busy by then") {
+  for (const Duration after : {Duration(3s), 3s + 1ns}) {
+    CAPTURE(seconds(after));
+    Driver d(with_health_file());
+    d.feed(report(d));
+    d.go_ready();
+    d.host(request("1", "tools/call"));
+    d.pongs = false;
+    d.advance(after);
+    d.feed(report(d, 2));
+    d.advance(1min);
+    CHECK(lost_by(d, "replaced") == (after > 3s));
+    if (after > 3s) continue;
+    CHECK(d.session.phase() == Phase::ready);
+    d.feed(report(d, 3));
+    CHECK(lost_by(d, "replaced"));
+  }
 }
 
 TEST_CASE("session 7: another process in the health file does nothing to a link that answers") {
@@ -240,6 +364,25 @@ TEST_CASE("session 7: silence while the shim does not read the link is none") {
   CHECK(d.session.phase() == Phase::ready);
   d.advance(1ns);
   CHECK(d.session.phase() == Phase::waiting);
+}
+
+TEST_CASE("session 7: nor is it on a link that was not read when it became ready") {
+  Settings settings = default_settings();
+  settings.queue_bytes = 2'000;
+  Driver d(settings);
+  d.establish();
+  d.lose();
+  d.validate();
+  REQUIRE(d.session.phase() == Phase::resuming);
+  d.host_reads = false;
+  const std::string id = id_of(d.link_log.back().text);
+  d.backend(notify("n", "\"" + std::string(3'000, 'x') + "\""));
+  REQUIRE(d.link_pauses.size() == 1);
+  d.backend(initialize_answer(id));  // had been read already
+  REQUIRE(d.session.phase() == Phase::ready);
+  d.pongs = false;
+  d.advance(1h);
+  CHECK(d.session.phase() == Phase::ready);
 }
 
 TEST_CASE("session 7: after a suspend the backend is pinged at once, and tried at once") {
@@ -317,6 +460,22 @@ TEST_CASE(
   CHECK(d.opens.size() == 1);
   d.feed(report(d));
   CHECK(d.opens.size() == 2);
+}
+
+TEST_CASE("session 4.2: the first change after a loss is waited for through attempts that fail") {
+  Settings settings = with_health_file();
+  settings.backoff = {.base = 10s, .cap = 1h, .jitter = {Jitter::Kind::ratio, 0}};
+  Driver d(settings);
+  d.feed(report(d));
+  d.go_ready();
+  d.advance(10s);
+  d.lose();
+  d.until_connecting();
+  d.lose({.cause = Cause::refused});
+  d.advance(3s);
+  REQUIRE(d.opens.size() == 2);
+  d.feed(report(d));
+  CHECK(d.opens.size() == 3);
 }
 
 TEST_CASE("session 4.2: a file that turns fresh during an attempt is remembered until it fails") {

@@ -50,6 +50,22 @@ TEST_CASE("session 5.0: progress of the backend starts the timeout again, a keep
   CHECK(d.answers_to("1") == 1);
 }
 
+TEST_CASE("session 5.0: progress under a token that two requests share is about both") {
+  Driver d(with_timeout());
+  d.establish();
+  d.host(request_with_token("1", "9"));
+  d.host(request_with_token("2", "9"));
+  d.advance(29s);
+  d.backend(progress("9"));
+  d.advance(29s);
+  d.backend(answer("2"));
+  d.backend(progress("9"));
+  d.advance(30s - 1ns);
+  CHECK(d.answers_to("1") == 0);
+  d.advance(1ns);
+  CHECK(d.answers_to("1") == 1);
+}
+
 TEST_CASE("session 5.0: waiting in the queue does not count, the second link starts afresh") {
   Settings settings = with_timeout();
   settings.queue_timeout = 10min;
