@@ -224,7 +224,7 @@ void CommandLine::parse(int argc, const char* const* argv) {
 /// Each file is named by what is stronger than it.
 void CommandLine::read_sources() {
   auto& settings = flags_.settings();
-  std::vector<Source> sources{command_line(settings), environment(settings)};
+  std::vector<Source> sources{command_line(settings, app_.parse_order()), environment(settings)};
   const auto strongest = [&sources](const std::string& flag) -> std::string {
     for (const Source& source : sources) {
       const auto found = source.entries.find(flag);
