@@ -59,6 +59,8 @@ class Connection final : public ConnectionHandler {
   void ping();
   /// Whether a byte has come since the last ping() or check().
   [[nodiscard]] bool check();
+  /// By the kernel's count, if it has one; 0 before there is a connection.
+  [[nodiscard]] std::uint64_t bytes_received() const;
   void write(std::string text);
   void pause(bool paused);
 
@@ -104,7 +106,6 @@ class Connection final : public ConnectionHandler {
   void report_tls();
   void unwatch_tcp();
   void note_socket_error(int error);
-  [[nodiscard]] std::uint64_t bytes_received() const;
   [[nodiscard]] int add_headers(void* in, std::size_t length);
   void note_certificate(void* verification);
   void note_close_frame(std::string_view payload);
