@@ -16,6 +16,7 @@
 #include "common/units.hpp"
 #include "shim/commands/client.hpp"
 #include "shim/commands/opening.hpp"
+#include "shim/commands/output.hpp"
 #include "shim/commands/params.hpp"
 #include "shim/io/clock.hpp"
 #include "shim/io/hardening.hpp"
@@ -76,7 +77,8 @@ class Call {
   const CallOptions& call_;
   std::string params_;  ///< raw JSON, or empty for none
   std::unique_ptr<Client> client_;
-  std::string url_;  ///< of the client, without secrets
+  std::string url_;    ///< of the client, without secrets
+  bool sent_ = false;  ///< what the caller wants sent, not what has to come before it
   TimePoint deadline_;
 };
 
@@ -109,10 +111,12 @@ bool Call::read_params() {
       }
       if (count == 0) break;
       params_.append(buffer.data(), static_cast<std::size_t>(count));
-      if (params_.size() <= options_.core.max_message) continue;
-      say("the params are longer than --max-message");
-      return false;
+      if (params_.size() > options_.core.max_message) break;
     }
+  }
+  if (params_.size() > options_.core.max_message) {
+    say("the params are longer than --max-message");
+    return false;
   }
   if (call_.params.empty() || are_params(params_)) return true;
   say("the params must be one JSON object or array: " + printable(params_, 80));
@@ -165,6 +169,7 @@ void Call::prepare(Era era) {
 
 int Call::ask() {
   const std::string id = client_->next_id();
+  sent_ = true;
   const Client::Answer answer =
       client_->ask(call_.method, params_, deadline_, [](std::string_view p) { show_progress(p); });
   if (answer.kind == Client::Answer::Kind::result) return print(answer.text);
@@ -178,18 +183,14 @@ int Call::ask() {
 }
 
 int Call::notify() {
+  sent_ = true;
   client_->tell(call_.method, params_);
   const Client::Answer answer = client_->confirm(deadline_);
   return answer.kind == Client::Answer::Kind::result ? done : report(answer, call_.method);
 }
 
 int Call::print(const std::string& result) const {
-  const bool written = std::fwrite(result.data(), 1, result.size(), stdout) == result.size() &&
-                       std::fputc('\n', stdout) != EOF && std::fflush(stdout) == 0;
-  if (!written) {
-    say(std::string("cannot write to stdout: ") + std::strerror(errno));
-    return failed;
-  }
+  if (!print_out(result + "\n")) return failed;
   return method() == mcp::Method::tools_call && options_.core.protocol != Protocol::jsonrpc &&
                  is_tool_error(result)
              ? refused
@@ -207,17 +208,14 @@ int Call::report(const Client::Answer& answer, const std::string& about) const {
       say(what + "the answer is of no use: " + answer.text);
       return refused;
     case Client::Answer::Kind::lost:
-      say(what + "the connection was lost; whether it took effect is unknown: " +
+      say(what + "the connection was lost; " +
+          (sent_ ? "whether it took effect is unknown" : "nothing else was sent") + ": " +
           std::string(name(answer.loss.cause)) + ": " + answer.loss.detail);
       return unreachable;
-    case Client::Answer::Kind::timeout: {
-      std::string line = what + "no answer within " + describe_duration(call_.timeout);
-      if (client_->invalid_messages() > 0)
-        line += "; " + std::to_string(client_->invalid_messages()) +
-                " of its messages were no valid JSON-RPC";
-      say(line);
+    case Client::Answer::Kind::timeout:
+      say(what + "no answer within " + describe_duration(call_.timeout) +
+          client_->about_invalid_messages());
       return unreachable;
-    }
     case Client::Answer::Kind::result: break;
   }
   return failed;

@@ -113,7 +113,10 @@ void Checkup::on_milestone(const Milestone& milestone) {
       failures_ += (failures_.empty() ? "" : ", ") + address_ + ": " + milestone.text;
       return;
     case Milestone::Kind::tcp: finish(Stretch::tcp, {.detail = addresses()}); return;
-    case Milestone::Kind::certificate: certificate_ = milestone.text; return;
+    case Milestone::Kind::certificate:
+      certificate_ = milestone.text;
+      is_expired_ = milestone.days_to_expiry < 0;
+      return;
     case Milestone::Kind::tls: {
       Step step{.detail = milestone.text};
       if (milestone.days_to_expiry < days_to_expiry_min) {
@@ -177,12 +180,18 @@ void Checkup::pass(Stretch up_to) {
 
 void Checkup::fail(const Loss& loss) {
   const Stretch failed = std::max(reached_, stretch_of(loss, reached_));
+  const std::uint64_t came =
+      loss.cause == Cause::connect_timeout && !url_.tls ? client_.bytes_received() : 0;
   Step step{.verdict = Verdict::failed,
             .detail = std::string(shim::name(loss.cause)) + ": " + loss.detail,
             .remedy = remedy(loss, {.url = url_,
                                     .stretch = failed,
-                                    .has_token = options_.has_token(),
-                                    .has_ca_file = !options_.ca_file.empty()})};
+                                    .has_token = options_.has_token() || options_.authorises(),
+                                    .has_ca_file = !options_.ca_file.empty(),
+                                    .is_expired = is_expired_,
+                                    .bytes_came = came})};
+  if (came > 0)
+    step.detail += "; " + std::to_string(came) + " bytes came that answer no HTTP request";
   if (loss.cause == Cause::certificate && !certificate_.empty()) step.detail += "; " + certificate_;
   if (failed == Stretch::tcp && !address_.empty()) step.detail += " (" + addresses() + ")";
   finish(failed, std::move(step));

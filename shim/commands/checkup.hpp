@@ -61,6 +61,7 @@ class Checkup {
   std::string address_;               ///< that is being tried
   std::string failures_;              ///< of addresses before it
   std::string certificate_;           ///< that was refused
+  bool is_expired_ = false;           ///< that certificate
   Client client_;
 };
 

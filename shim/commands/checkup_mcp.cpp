@@ -1,8 +1,10 @@
 // Whether the backend speaks MCP, and its health file.
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <nlohmann/json.hpp>
+#include <string_view>
 
 #include "common/health.hpp"
 #include "common/json_value.hpp"
@@ -25,6 +27,9 @@ using Answer = Client::Answer;
 constexpr Duration probe_limit = std::chrono::seconds(2);
 
 constexpr const char* modern_version = "2026-07-28";
+
+constexpr std::array<std::string_view, 4> legacy_versions{"2024-11-05", "2025-03-26", "2025-06-18",
+                                                          "2025-11-25"};
 
 /// A member that is an object; an empty one if it is not.
 json member(const json& object, const char* key) {
@@ -65,7 +70,8 @@ std::string Checkup::describe(const Answer& answer) const {
     case Answer::Kind::lost:
       return "not answered: " + std::string(name(answer.loss.cause)) + ": " + answer.loss.detail;
     case Answer::Kind::timeout:
-      return "not answered within " + describe_duration(options_.core.resume_timeout);
+      return "not answered within " + describe_duration(options_.core.resume_timeout) +
+             client_.about_invalid_messages();
   }
   return {};
 }
@@ -117,6 +123,13 @@ void Checkup::check_legacy(const Opening& opening, Duration took) {
     return;
   }
   step.detail = server(member(result, "serverInfo")) + ", protocol " + version;
+  if (std::ranges::find(legacy_versions, version) == legacy_versions.end()) {
+    step.verdict = Verdict::warning;
+    step.detail += ", which is no version of MCP that is known here";
+    step.remedy =
+        "hosts give up on a version that they do not know; initialize is to be answered "
+        "with the one that was asked for, or with another that there is";
+  }
   note(std::move(step));
   check_lists(member(result, "capabilities"), Era::legacy);
 }
@@ -209,6 +222,7 @@ void Checkup::check_lists(const json& offered, Era era) {
   if (step.detail.empty()) {
     step.verdict = Verdict::warning;
     step.detail = "the backend offers no tools, prompts or resources";
+    step.remedy = "hosts find nothing to use; what there is belongs into its `capabilities`";
   }
   note(std::move(step));
 }

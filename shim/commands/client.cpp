@@ -99,6 +99,11 @@ Client::Answer Client::ask(std::string_view method, std::string_view params, Tim
   return {.kind = Answer::Kind::timeout};
 }
 
+std::string Client::about_invalid_messages() const {
+  if (invalid_messages_ == 0) return {};
+  return "; " + std::to_string(invalid_messages_) + " of its messages were no valid JSON-RPC";
+}
+
 void Client::tell(std::string_view method, std::string_view params) {
   write(jsonrpc::notification(method, params));
 }

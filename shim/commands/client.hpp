@@ -28,6 +28,9 @@ class Client {
   /// timeout. Nothing if that worked. May be called again.
   [[nodiscard]] std::optional<Loss> connect();
 
+  /// On the connection that there is, or that was to be in vain.
+  [[nodiscard]] std::uint64_t bytes_received() const { return link_.bytes_received(); }
+
   struct Answer {
     enum class Kind : std::uint8_t {
       result,
@@ -58,8 +61,9 @@ class Client {
   /// Waits until the backend has received all that was sent. Kind::result if it has.
   [[nodiscard]] Answer confirm(TimePoint deadline);
 
-  /// Messages that were no JSON-RPC, or too long, and could not be matched with a request.
-  [[nodiscard]] std::size_t invalid_messages() const { return invalid_messages_; }
+  /// `; N of its messages were no valid JSON-RPC`, for those that could not be matched with a
+  /// request; empty if there were none.
+  [[nodiscard]] std::string about_invalid_messages() const;
 
  private:
   [[nodiscard]] std::optional<Event> next(TimePoint deadline);

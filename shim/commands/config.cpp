@@ -1,8 +1,10 @@
 #include "shim/commands/config.hpp"
 
 #include <algorithm>
-#include <cstdio>
 #include <nlohmann/json.hpp>
+#include <string>
+
+#include "shim/commands/output.hpp"
 
 namespace shim {
 
@@ -11,8 +13,7 @@ int run_config(const Options& options) {
     auto all = nlohmann::ordered_json::array();
     for (const ShownSetting& setting : options.shown)
       all.push_back({{"name", setting.name}, {"value", setting.value}, {"origin", setting.origin}});
-    std::printf("%s\n", all.dump(2).c_str());
-    return 0;
+    return print_out(all.dump(2) + "\n") ? 0 : 1;
   }
   std::size_t name_width = 0;
   std::size_t value_width = 0;
@@ -20,11 +21,13 @@ int run_config(const Options& options) {
     name_width = std::max(name_width, setting.name.size());
     value_width = std::max(value_width, std::min<std::size_t>(setting.value.size(), 40));
   }
-  for (const ShownSetting& setting : options.shown) {
-    std::printf("%-*s  %-*s  %s\n", static_cast<int>(name_width), setting.name.c_str(),
-                static_cast<int>(value_width), setting.value.c_str(), setting.origin.c_str());
+  std::string out;
+  for (const auto& [name, value, origin] : options.shown) {
+    out += name + std::string(name_width + 2 - name.size(), ' ') + value;
+    out.append(std::max(value_width, value.size()) + 2 - value.size(), ' ');
+    out += origin + "\n";
   }
-  return 0;
+  return print_out(out) ? 0 : 1;
 }
 
 }  // namespace shim

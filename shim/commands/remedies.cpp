@@ -46,6 +46,9 @@ std::string if_nobody_answers(const Surroundings& around) {
     case Stretch::subprotocol:
     case Stretch::ping: break;
   }
+  if (around.bytes_came > 0)
+    return "what listens on " + where +
+           " talks, but no HTTP: this is the port of something else, or it wants wss://";
   return "somebody listens on " + where +
          " and does not answer HTTP: the backend hangs, it wants wss://, or this is the port of "
          "something else; `docker ps`";
@@ -61,7 +64,10 @@ std::string if_certificate(const std::string& why, const Surroundings& around) {
     return "call the backend by a name that its certificate is for, or have one made for " +
            around.url.host;
   if (holds(why, "self-signed") || holds(why, "self signed") || holds(why, "unable to get"))
-    return around.has_ca_file
+    return around.is_expired
+               ? "it has expired besides: renew the certificate of the backend first; "
+                 "should it be good, this machine's clock is wrong (`date`)"
+           : around.has_ca_file
                ? "--ca-file does not hold who issued this certificate; give it the right PEM file"
                : "if you trust the certificate, give it, or that of its issuer, with --ca-file";
   return "have the certificate replaced; `openssl s_client -connect " + place(around.url) +
@@ -136,6 +142,9 @@ std::string remedy(const Loss& loss, const Surroundings& around) {
   const Url& url = around.url;
   switch (loss.cause) {
     case Cause::token:
+      if (holds(loss.detail, "No such file"))
+        return "look at the path; the token goes alone into that file, which nobody else can read: "
+               "chmod 600";
       return "the token goes alone into a file of yours that nobody else can read: chmod 600";
     case Cause::lookup_failed:
       return "look at the spelling; `getent hosts " + url.host +
@@ -169,8 +178,10 @@ std::string remedy(const Loss& loss, const Surroundings& around) {
     case Cause::path_dead:
     case Cause::replaced:
     case Cause::stalled:
-    case Cause::wedged:
-    case Cause::internal: break;
+    case Cause::wedged: break;
+    case Cause::internal:
+      return "this machine refused something: look at its limits (`ulimit -n`), its memory and the "
+             "shim's settings";
   }
   return {};
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <string>
 
 #include "common/url.hpp"
@@ -17,8 +18,10 @@ enum class Stretch : std::uint8_t { token, lookup, tcp, tls, upgrade, subprotoco
 struct Surroundings {
   const Url& url;
   Stretch stretch = Stretch::tcp;  ///< that failed
-  bool has_token = false;
+  bool has_token = false;          ///< or an Authorization header
   bool has_ca_file = false;
+  bool is_expired = false;       ///< the certificate that was refused
+  std::uint64_t bytes_came = 0;  ///< from an unencrypted backend that has not answered the upgrade
 };
 
 /// What a person can do about it: one line, printable ASCII, no secrets; empty if nobody knows.

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "shim/commands/output.hpp"
 #include "shim/commands/status_files.hpp"
 #include "shim/commands/status_metrics.hpp"
 #include "shim/commands/status_table.hpp"
@@ -21,10 +22,12 @@ std::string as_json(const std::vector<StatusEntry>& shims) {
   return out.empty() ? "[]\n" : out + "\n]\n";
 }
 
-std::string rendered(const Options& options, const std::vector<StatusEntry>& shims) {
+std::string rendered(const Options& options, const std::vector<StatusEntry>& shims,
+                     std::size_t columns) {
   if (options.json) return as_json(shims);
   if (options.prometheus) return status_metrics(shims);
-  return status_table(shims, WallTime(std::chrono::system_clock::now().time_since_epoch()));
+  return status_table(shims, WallTime(std::chrono::system_clock::now().time_since_epoch()),
+                      columns);
 }
 
 }  // namespace
@@ -35,19 +38,19 @@ int run_status(const Options& options) {
     return 2;
   }
   bool all_ready = true;
-  const auto look = [&] {
+  const auto look = [&](std::size_t columns) {
     const StatusFiles files = read_status_files();
-    all_ready = std::ranges::all_of(files.shims, &StatusEntry::ready);
+    all_ready = files.unreadable == 0 && std::ranges::all_of(files.shims, &StatusEntry::ready);
     if (!options.watch) {
       for (const std::string& note : files.notes)
         std::fprintf(stderr, "mcp-ws-shim: %s\n", note.c_str());
     }
-    return rendered(options, files.shims);
+    return rendered(options, files.shims, columns);
   };
   if (options.watch) {
     watch(look);
-  } else {
-    std::fputs(look().c_str(), stdout);
+  } else if (!print_out(look(unlimited_columns))) {
+    return 1;
   }
   return all_ready ? 0 : 1;
 }

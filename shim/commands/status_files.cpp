@@ -64,12 +64,12 @@ class Reader {
     }
     const PlainFile file = read_private_file(path_ + "/" + name, StatusEntry::file_bytes_max);
     if (!file.error.empty()) {
-      skip(name, file.error);
+      skip_running(name, file.error);
       return;
     }
     auto entry = StatusEntry::parse(file.text);
     if (!entry || entry->pid != pid) {
-      skip(name, "it is no status file");
+      skip_running(name, "it is no status file");
     } else if (!is_running(pid, entry->started)) {
       remove(name);  // the pid is another process's by now
     } else {
@@ -83,9 +83,14 @@ class Reader {
   }
 
   void skip(const std::string& name, const std::string& why) {
+    out_.notes.push_back(printable(path_ + "/" + name) + " is skipped: " + why);
+  }
+
+  void skip_running(const std::string& name, const std::string& why) {
     // It went away meanwhile.
     if (::faccessat(directory_, name.c_str(), F_OK, AT_SYMLINK_NOFOLLOW) != 0) return;
-    out_.notes.push_back(printable(path_ + "/" + name) + " is skipped: " + why);
+    ++out_.unreadable;
+    skip(name, why);
   }
 
   std::string path_;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <vector>
 
@@ -9,6 +10,7 @@ namespace shim {
 
 struct StatusFiles {
   std::vector<StatusEntry> shims;  ///< by pid
+  std::size_t unreadable = 0;      ///< files of running processes that tell nothing
   std::vector<std::string> notes;  ///< what could not be read and why; one printable line each
 };
 

@@ -5,6 +5,8 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdio>
+#include <numeric>
+#include <string_view>
 
 #include "common/units.hpp"
 
@@ -12,6 +14,9 @@ namespace shim {
 namespace {
 
 using Row = std::array<std::string, 10>;
+using Widths = std::array<std::size_t, std::tuple_size_v<Row>>;
+constexpr std::size_t url_cell = 8;
+constexpr std::size_t error_cell = 9;
 
 std::string state(const StatusEntry& shim) {
   std::string text(name(shim.phase));
@@ -36,7 +41,7 @@ std::string in_ms(Duration span) {
 Row row(const StatusEntry& shim, WallTime now) {
   return {std::to_string(shim.pid),
           state(shim),
-          age(shim.since, now),
+          age(shim.ready() ? shim.since : shim.down_since.value_or(shim.since), now),
           std::to_string(shim.pending),
           std::to_string(shim.queued),
           std::to_string(shim.reconnects),
@@ -46,24 +51,42 @@ Row row(const StatusEntry& shim, WallTime now) {
           shim.last_error.empty() ? "-" : shim.last_error};
 }
 
+/// The first `count` cells of a row, in columns.
+std::string joined(const Row& cells, std::size_t count, const Widths& widths) {
+  std::string line;
+  for (std::size_t i = 0; i + 1 < count; ++i) {
+    line += cells[i];
+    line.append(widths[i] + 2 - cells[i].size(), ' ');
+  }
+  return line + cells[count - 1] + "\n";
+}
+
+/// URL and error of a shim on a line of their own; a long URL leaves half of it to the error.
+std::string below(const Row& cells, std::size_t columns) {
+  constexpr std::string_view indent = "  ";
+  std::string url = cells[url_cell];
+  const std::size_t room = std::max<std::size_t>(columns / 2, 12) - indent.size();
+  const bool has_error = cells[error_cell] != "-";
+  if (has_error && url.size() > room) url = url.substr(0, room - 3) + "...";
+  return std::string(indent) + url + (has_error ? "  " + cells[error_cell] : "") + "\n";
+}
+
 }  // namespace
 
-std::string status_table(const std::vector<StatusEntry>& shims, WallTime now) {
+std::string status_table(const std::vector<StatusEntry>& shims, WallTime now, std::size_t columns) {
   if (shims.empty()) return "no shim is running\n";
   std::vector<Row> rows{{"PID", "STATE", "FOR", "PENDING", "QUEUED", "RECONNECTS", "PING", "HEALTH",
                          "URL", "LAST ERROR"}};
   for (const StatusEntry& shim : shims) rows.push_back(row(shim, now));
-  std::array<std::size_t, std::tuple_size_v<Row>> widths{};
+  Widths widths{};
   for (const Row& cells : rows) {
     for (std::size_t i = 0; i < cells.size(); ++i) widths[i] = std::max(widths[i], cells[i].size());
   }
+  const std::size_t width = std::accumulate(widths.begin(), widths.end(), 2 * (widths.size() - 1));
   std::string out;
   for (const Row& cells : rows) {
-    for (std::size_t i = 0; i + 1 < cells.size(); ++i) {
-      out += cells[i];
-      out.append(widths[i] + 2 - cells[i].size(), ' ');
-    }
-    out += cells.back() + "\n";
+    out += joined(cells, width <= columns ? cells.size() : url_cell, widths);
+    if (width > columns && &cells != &rows.front()) out += below(cells, columns);
   }
   return out;
 }

@@ -12,6 +12,8 @@
 #include <string_view>
 #include <vector>
 
+#include "shim/commands/status_table.hpp"
+
 namespace shim {
 namespace {
 
@@ -22,6 +24,8 @@ constexpr std::string_view home = "\x1b[H";
 constexpr std::string_view clear_screen = "\x1b[2J";
 constexpr std::string_view clear_line_end = "\x1b[K";
 constexpr std::string_view clear_below = "\x1b[J";
+
+using Look = std::function<std::string(std::size_t)>;
 
 /// False if stdout takes no more.
 bool put(std::string_view text) {
@@ -94,11 +98,12 @@ class Screen {
   Screen(const Screen&) = delete;
   Screen& operator=(const Screen&) = delete;
 
-  [[nodiscard]] static bool draw(std::string_view text, bool anew) {
+  [[nodiscard]] static bool draw(const Look& look, bool anew) {
     winsize size{};
     if (::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_col == 0 || size.ws_row == 0)
       size = {.ws_row = 24, .ws_col = 80, .ws_xpixel = 0, .ws_ypixel = 0};
-    return put((anew ? std::string(clear_screen) : "") + framed(text, size.ws_col, size.ws_row));
+    return put((anew ? std::string(clear_screen) : "") +
+               framed(look(size.ws_col), size.ws_col, size.ws_row));
   }
 
   /// Does what SIGTSTP would have done; returns when we are continued.
@@ -109,7 +114,7 @@ class Screen {
   }
 };
 
-void watch_on_terminal(const std::function<std::string()>& look) {
+void watch_on_terminal(const Look& look) {
   const Signals signals;
   const Screen screen;
   for (int signal = SIGWINCH;; signal = signals.wait()) {
@@ -118,19 +123,19 @@ void watch_on_terminal(const std::function<std::string()>& look) {
     } else if (signal != 0 && signal != SIGWINCH) {
       return;
     }
-    if (!Screen::draw(look(), signal != 0)) return;
+    if (!Screen::draw(look, signal != 0)) return;
   }
 }
 
 }  // namespace
 
-void watch(const std::function<std::string()>& look) {
+void watch(const Look& look) {
   if (::isatty(STDOUT_FILENO) != 0) {
     watch_on_terminal(look);
     return;
   }
   const Signals signals;
-  for (int signal = 0; put(look());) {
+  for (int signal = 0; put(look(unlimited_columns));) {
     do {
       signal = signals.wait();
     } while (signal == SIGWINCH);

@@ -101,6 +101,13 @@ std::optional<Phase> phase_named(std::string_view text) {
   return std::nullopt;
 }
 
+constexpr double unix_time_max = 9e9;  // the year 2255; more would not fit
+
+/// Seconds, to the millisecond.
+double unix_time(WallTime at) {
+  return static_cast<double>(milliseconds(at.time_since_epoch())) / 1000;
+}
+
 /// A number of a thousand of these units each, to the unit.
 template <typename Unit>
 Unit thousands(double value) {
@@ -138,13 +145,19 @@ std::string StatusEntry::serialise() const {
               {"phase", name(phase)},
               {"epoch", epoch},
               {"since", iso_8601(since)},
-              {"since_unix", static_cast<double>(milliseconds(since.time_since_epoch())) / 1000},
+              {"since_unix", unix_time(since)},
+              {"down_since", nullptr},
+              {"down_since_unix", nullptr},
               {"attempts", attempts},
               {"last_error", last_error},
               {"ping_ms", nullptr},
               {"pending", pending},
               {"queued", queued},
               {"health", health}};
+  if (down_since) {
+    out["down_since"] = iso_8601(*down_since);
+    out["down_since_unix"] = unix_time(*down_since);
+  }
   if (ping) {
     // To the microsecond: more is noise.
     out["ping_ms"] =
@@ -172,6 +185,7 @@ std::optional<StatusEntry> StatusEntry::parse(std::string_view text) {
   std::uint64_t pid = 0;
   std::string phase;
   std::optional<double> since;
+  std::optional<double> down_since;
   std::optional<double> ping_ms;
   members.take("pid", pid);
   members.take("started", entry.started);
@@ -179,7 +193,8 @@ std::optional<StatusEntry> StatusEntry::parse(std::string_view text) {
   members.take("url", entry.url);
   members.take("phase", phase);
   members.take("epoch", entry.epoch);
-  members.take("since_unix", 9e9, since);  // the year 2255; more would not fit
+  members.take("since_unix", unix_time_max, since);
+  members.take("down_since_unix", unix_time_max, down_since);
   members.take("attempts", entry.attempts);
   members.take("last_error", entry.last_error);
   members.take("ping_ms", 1e9, ping_ms);
@@ -208,6 +223,7 @@ std::optional<StatusEntry> StatusEntry::parse(std::string_view text) {
   entry.pid = static_cast<int>(pid);
   entry.phase = *found_phase;
   entry.since = WallTime(thousands<std::chrono::milliseconds>(*since));
+  if (down_since) entry.down_since = WallTime(thousands<std::chrono::milliseconds>(*down_since));
   if (ping_ms) entry.ping = thousands<std::chrono::microseconds>(*ping_ms);
   return entry;
 }

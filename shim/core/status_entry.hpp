@@ -28,7 +28,8 @@ struct StatusEntry {
   std::string url;            ///< of the present or latest attempt
   Phase phase = Phase::waiting;
   std::uint64_t epoch = 0;
-  WallTime since;  ///< when the phase began
+  WallTime since;                        ///< when the phase began
+  std::optional<WallTime> down_since{};  ///< since when there is no ready link; absent: there is
   std::uint64_t attempts = 0;
   std::string last_error;
   std::optional<Duration> ping{};

@@ -311,7 +311,8 @@ void Connection::note_certificate(void* verification) {
   if (services_.on_milestone && !silent_)
     services_.on_milestone(
         {.kind = Milestone::Kind::certificate,
-         .text = describe_certificate(X509_STORE_CTX_get_current_cert(context))});
+         .text = describe_certificate(X509_STORE_CTX_get_current_cert(context)),
+         .days_to_expiry = days_to_expiry(X509_STORE_CTX_get_current_cert(context))});
   loss_ = {.cause = Cause::certificate, .detail = X509_verify_cert_error_string(error)};
   loss_known_ = true;
 }

@@ -60,6 +60,8 @@ class Connection final : public ConnectionHandler {
   /// than `ack_timeout`, it also keeps the kernel from taking a peer that reads nothing for a dead
   /// path.
   [[nodiscard]] TimePoint check();
+  /// By the kernel's count, if it has one; 0 before there is a connection.
+  [[nodiscard]] std::uint64_t bytes_received() const;
   void write(std::string text);
   void pause(bool paused);
 

@@ -181,6 +181,10 @@ void Link::pause(Epoch epoch, bool paused) {
   if (is_current(epoch) && connection_ != nullptr) connection_->pause(paused);
 }
 
+std::uint64_t Link::bytes_received() const {
+  return connection_ == nullptr ? 0 : connection_->bytes_received();
+}
+
 void Link::flush() {
   if (connection_ != nullptr) connection_->flush();
 }

@@ -54,6 +54,9 @@ class Link {
   void write(Epoch epoch, std::string text);  ///< sent by flush()
   void pause(Epoch epoch, bool paused);
 
+  /// From the address that is being tried or has been taken, if the kernel counts them.
+  [[nodiscard]] std::uint64_t bytes_received() const;
+
   /// Sends what write() took, as far as the socket takes it; the loop does the rest.
   void flush();
 

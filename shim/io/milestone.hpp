@@ -20,7 +20,7 @@ struct Milestone {
   };
   Kind kind = Kind::tcp;
   std::string text{};       ///< printable ASCII
-  long days_to_expiry = 0;  ///< of the certificate, for Kind::tls
+  long days_to_expiry = 0;  ///< of the certificate, for Kind::certificate and tls
 };
 
 /// May be empty: nobody wants to know.

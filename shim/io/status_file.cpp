@@ -69,6 +69,11 @@ void StatusFile::note(TimePoint now, const Report& report) {
   // Once per phase, since the wall clock may be set meanwhile, and only it goes on in a suspend.
   if (!wrote_ || report.since != written_.since) entry_.since = wall_now() - (now - report.since);
   entry_.take(report);
+  if (entry_.ready()) {
+    entry_.down_since.reset();
+  } else if (!entry_.down_since) {
+    entry_.down_since = entry_.since;
+  }
 }
 
 bool StatusFile::write() {

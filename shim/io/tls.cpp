@@ -88,6 +88,13 @@ std::string date(const ASN1_TIME* time) {
 
 }  // namespace
 
+long days_to_expiry(const X509* certificate) {
+  int days = 0;
+  int seconds = 0;
+  if (ASN1_TIME_diff(&days, &seconds, nullptr, X509_get0_notAfter(certificate)) != 1) return 0;
+  return seconds < 0 ? days - 1 : days;
+}
+
 std::string describe_certificate(const X509* certificate) {
   if (certificate == nullptr) return "no certificate";
   return "certificate for " + names_of(certificate) + ", issued by " +
@@ -101,10 +108,7 @@ TlsFacts describe_tls(const SSL* connection) {
                                                            X509_free);
   if (certificate == nullptr) return facts;
   facts.text += ", " + describe_certificate(certificate.get());
-  int days = 0;
-  int seconds = 0;
-  if (ASN1_TIME_diff(&days, &seconds, nullptr, X509_get0_notAfter(certificate.get())) == 1)
-    facts.days_to_expiry = days;
+  facts.days_to_expiry = days_to_expiry(certificate.get());
   return facts;
 }
 

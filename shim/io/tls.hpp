@@ -24,6 +24,9 @@ namespace shim {
 /// Returns one line that says what is wrong, empty if all is well.
 [[nodiscard]] std::string check_client_cert(const std::string& cert, const std::string& key);
 
+/// How many days the certificate is still good; below 0: it has expired.
+[[nodiscard]] long days_to_expiry(const X509* certificate);
+
 /// For people: whom the certificate is for, who vouches for it and until when. Printable ASCII.
 [[nodiscard]] std::string describe_certificate(const X509* certificate);
 

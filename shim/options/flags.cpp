@@ -4,14 +4,14 @@
 #include <charconv>
 #include <string_view>
 
-#include "common/text.hpp"
 #include "common/units.hpp"
+#include "shim/options/usage_error.hpp"
 
 namespace shim {
 
-std::string Setting::variable() const {
+std::string variable_of(const std::string& flag) {
   std::string name = "MCP_WS_SHIM_";
-  for (const char c : key()) {
+  for (const char c : flag.substr(2)) {
     name += c == '-' ? '_' : static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
   }
   return name;
@@ -45,7 +45,7 @@ void Flags::duration(const std::string& flag, Duration& target, Duration least, 
       flag, "TIME", help + " [" + format_duration(target) + "]",
       [&target, least, most](const std::string& text) -> std::string {
         const auto value = parse_duration(text);
-        if (!value) return "'" + printable(text, 40) + "' is no duration; write 250ms, 10s or 2m";
+        if (!value) return shown_value(text) + " is no duration; write 250ms, 10s or 2m";
         if (*value < least || *value > most)
           return "must be from " + format_duration(least) + " to " + format_duration(most);
         target = *value;
@@ -60,7 +60,7 @@ void Flags::size(const std::string& flag, std::size_t& target, std::size_t least
       flag, "SIZE", help + " [" + format_size(target) + "]",
       [&target, least, most](const std::string& text) -> std::string {
         const auto value = parse_size(text);
-        if (!value) return "'" + printable(text, 40) + "' is no size; write 512, 64KiB or 16MiB";
+        if (!value) return shown_value(text) + " is no size; write 512, 64KiB or 16MiB";
         if (*value < least || *value > most)
           return "must be from " + format_size(least) + " to " + format_size(most);
         target = *value;

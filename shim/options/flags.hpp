@@ -15,6 +15,9 @@ namespace shim {
 /// Where the value of a setting came from, the strongest first (contract 2).
 enum class Origin : std::uint8_t { flag, environment, env_file, config_file, fallback };
 
+/// What a flag is called in the environment: `--foo-bar` is MCP_WS_SHIM_FOO_BAR.
+[[nodiscard]] std::string variable_of(const std::string& flag);
+
 /// One setting: how it is named, read and shown. Its flag `--foo-bar` is `MCP_WS_SHIM_FOO_BAR` in
 /// the environment and in an env file, and `foo-bar` in a config file.
 struct Setting {
@@ -30,7 +33,7 @@ struct Setting {
   CLI::Option* positional = nullptr;  ///< more values, without the flag; or none
   Origin origin = Origin::fallback;
 
-  [[nodiscard]] std::string variable() const;  ///< MCP_WS_SHIM_FOO_BAR
+  [[nodiscard]] std::string variable() const { return variable_of(flag); }
   [[nodiscard]] std::string key() const { return flag.substr(2); }
 };
 

@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <iterator>
 #include <string_view>
 
 #include "common/text.hpp"
@@ -56,11 +57,7 @@ void check_together(const Options& options) {
     if (!error.empty()) throw UsageError(error);
   }
   if (!options.has_token()) return;
-  const bool two = std::ranges::any_of(options.headers, [](const auto& header) {
-    return header.first.size() == 13 &&
-           ::strncasecmp(header.first.c_str(), "authorization", 13) == 0;
-  });
-  if (two) throw UsageError("give either a token or an Authorization header");
+  if (options.authorises()) throw UsageError("give either a token or an Authorization header");
   if (options.command != Command::doctor) {  // to which that is one of its steps
     const std::string error = Token(options.token, options.token_file).read().error;
     if (!error.empty()) throw UsageError(error);
@@ -73,12 +70,37 @@ void check_together(const Options& options) {
   }
 }
 
+/// The upgrade request must fit into the 16 KiB in which libwebsockets puts it together (loop.cpp),
+/// else no attempt would ever get further. Throws UsageError.
+void check_upgrade_size(const Options& options) {
+  constexpr std::size_t most = std::size_t{14} << 10U;  // and what comes with any request
+  std::size_t bytes = 0;
+  for (const auto& [name, value] : options.headers) bytes += name.size() + value.size() + 4;
+  if (options.has_token()) bytes += Token(options.token, options.token_file).read().token.size();
+  std::size_t longest = 0;
+  for (const Url& url : options.endpoints) longest = std::max(longest, url.path.size());
+  if (bytes + longest > most)
+    throw UsageError(
+        "the headers, the token and the path of the URL are longer than 14KiB together");
+}
+
 /// Nobody who looks at our environment later finds a secret there (proc(5)).
 void forget_secret_variables() {
   for (const char* const name : {"MCP_WS_SHIM_TOKEN", "MCP_WS_SHIM_HEADER"}) {
     char* const value = std::getenv(name);
     if (value != nullptr) std::memset(value, '*', std::strlen(value));
   }
+}
+
+const char* example(Command command) {
+  switch (command) {
+    case Command::call: return "call --url ws://127.0.0.1:8765 tools/list";
+    case Command::doctor: return "doctor ws://127.0.0.1:8765";
+    case Command::bridge:
+    case Command::status:
+    case Command::config: break;
+  }
+  return "ws://127.0.0.1:8765";
 }
 
 const char* name(Origin origin) {
@@ -92,10 +114,18 @@ const char* name(Origin origin) {
   return "?";
 }
 
-/// CLI11's own messages can have several lines and repeat what was typed.
+/// CLI11's own messages can have several lines and repeat what was typed. Ours are escaped already.
 std::string one_line(std::string text) {
   std::ranges::replace(text, '\n', ' ');
-  return printable(text, 400);
+  return is_visible_ascii(text) ? text : printable(text, 400);
+}
+
+/// CLI11 would repeat what was given for a flag that takes true or false only.
+std::string no_boolean(const CLI::ConversionError& error) {
+  const std::string text = error.what();  // "Could not convert: --json = often"
+  const std::size_t flag = text.find("--");
+  if (flag == std::string::npos) return "a flag must be true or false";
+  return text.substr(flag, text.find_first_of(" :=", flag) - flag) + ": must be true or false";
 }
 
 /// The arguments as CLI11 wants them, last one first. It takes `--flag=` for a flag whose value is
@@ -113,6 +143,10 @@ std::vector<std::string> arguments_for_cli11(int argc, const char* const* argv) 
   }
   std::ranges::reverse(arguments);
   return arguments;
+}
+
+std::string version_text() {
+  return std::string("mcp-ws-shim ") + version + "\n" + library_versions() + "\n" + compiled_in;
 }
 
 /// The program's command line: CLI11's view of it, and what it fills in.
@@ -141,9 +175,7 @@ class CommandLine {
 
 CommandLine::CommandLine() {
   options_.core.shim_version = version;
-  app_.set_version_flag("--version", [] {
-    return std::string("mcp-ws-shim ") + version + "\n" + library_versions() + "\n" + compiled_in;
-  });
+  app_.set_version_flag("--version", version_text);
   add_settings(flags_, options_);
   const auto add_text = [this](const char* flag, const char* value, const char* help,
                                std::string& target) {
@@ -167,8 +199,11 @@ CommandLine::CommandLine() {
 std::string CommandLine::unexpected() const {
   constexpr bool in_commands_too = true;
   for (const std::string& argument : app_.remaining(in_commands_too)) {
-    if (argument.starts_with('-'))
-      return "unknown flag " + argument.substr(0, argument.find_first_of("=: ")) + "; see --help";
+    if (!argument.starts_with('-')) continue;
+    const std::string name = argument.starts_with("--")
+                                 ? argument.substr(0, argument.find_first_of("=: "))
+                                 : argument.substr(0, 2);  // what else is there is its value
+    return (is_name(name) ? "unknown flag " + name : "a flag is unknown") + "; see --help";
   }
   return "there is an argument too many; see --help";
 }
@@ -178,53 +213,55 @@ void CommandLine::add_commands() {
   const auto add = [this](const char* name, const char* help, Command command) {
     CLI::App* const sub = app_.add_subcommand(name, help);
     sub->fallthrough();
-    sub->footer("All flags of mcp-ws-shim --help can be given too.");
+    sub->set_version_flag("--version", version_text);
+    sub->footer(command == Command::doctor || command == Command::config
+                    ? "URLs and all flags of mcp-ws-shim --help can be given too."
+                    : "All flags of mcp-ws-shim --help can be given too.");
     sub->parse_complete_callback([this, command] { options_.command = command; });
     return sub;
+  };
+  const auto add_switch = [](CLI::App* sub, const char* flag, bool& target, const char* help) {
+    sub->add_flag(flag, target, help)
+        ->envname(variable_of(flag))
+        ->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
   };
   CLI::App* const call =
       add("call", "send one request to the backend and print its result", Command::call);
   call->add_option("method", options_.call.method, "for example tools/list")->required();
   call->add_option("params", options_.call.params, "JSON; - reads it from stdin");
-  call->add_flag("--notify", options_.call.notify, "send a notification; wait for no answer");
-  call->add_option("--timeout", "longest wait for the answer [1m]")->type_name("TIME");
+  add_switch(call, "--notify", options_.call.notify, "send a notification; wait for no answer");
+  Flags of_call(*call);
+  of_call.duration("--timeout", options_.call.timeout, 1ms, 24h, "longest wait for the answer");
+  std::ranges::move(of_call.settings(), std::back_inserter(flags_.settings()));
   CLI::App* const doctor = add("doctor", "check a backend step by step", Command::doctor);
-  doctor->add_flag("--json", options_.json, "one JSON object");
+  add_switch(doctor, "--json", options_.json, "one JSON object");
   CLI::App* const status = add("status", "show every running shim of this user", Command::status);
-  status->add_flag("--json", options_.json, "one JSON array");
-  status->add_flag("--watch", options_.watch, "show it again and again");
-  status->add_flag("--prometheus", options_.prometheus, "text for a node exporter");
+  add_switch(status, "--json", options_.json, "one JSON array");
+  add_switch(status, "--watch", options_.watch, "show it again and again");
+  add_switch(status, "--prometheus", options_.prometheus, "text for a node exporter");
   CLI::App* const config =
       add("config", "show each setting and where it comes from", Command::config);
-  config->add_flag("--json", options_.json, "one JSON array");
+  add_switch(config, "--json", options_.json, "one JSON array");
 }
 
 void CommandLine::parse(int argc, const char* const* argv) {
   app_.parse(arguments_for_cli11(argc, argv));
-  const CLI::Option* const timeout = app_.get_subcommand("call")->get_option("--timeout");
-  if (timeout->count() > 0) {
-    const auto value = parse_duration(timeout->results().back());
-    if (!value || *value < 1ms || *value > 24h)
-      throw UsageError("--timeout: must be a duration from 1ms to 24h, such as 10s");
-    options_.call.timeout = *value;
-  }
   read_sources();
   const Command command = options_.command;
   if (options_.endpoints.empty() && command != Command::status && command != Command::config)
-    throw UsageError(std::string("no backend given; write mcp-ws-shim ") +
-                     (command == Command::call ? "call --url ws://127.0.0.1:8765 tools/list"
-                                               : "ws://127.0.0.1:8765"));
+    throw UsageError(std::string("no backend given; write mcp-ws-shim ") + example(command));
   if (options_.cache_dir.empty()) options_.cache_dir = default_cache_dir();
   if (options_.ca_file.empty()) options_.ca_file = foreign_ca_file();
   options_.core.trace_messages = !options_.log.off && options_.log.level == LogLevel::trace;
   check_together(options_);
+  check_upgrade_size(options_);
   if (command == Command::config || command == Command::doctor) show_settings();
 }
 
 /// Each file is named by what is stronger than it.
 void CommandLine::read_sources() {
   auto& settings = flags_.settings();
-  std::vector<Source> sources{command_line(settings), environment(settings)};
+  std::vector<Source> sources{command_line(settings, app_.parse_order()), environment(settings)};
   const auto strongest = [&sources](const std::string& flag) -> std::string {
     for (const Source& source : sources) {
       const auto found = source.entries.find(flag);
@@ -256,6 +293,12 @@ int usage_error(const std::string& text) {
 
 }  // namespace
 
+bool Options::authorises() const {
+  return std::ranges::any_of(headers, [](const auto& header) {
+    return ::strcasecmp(header.first.c_str(), "authorization") == 0;
+  });
+}
+
 ParsedOptions parse_options(int argc, const char* const* argv) {
   CommandLine line;
   try {
@@ -264,6 +307,8 @@ ParsedOptions parse_options(int argc, const char* const* argv) {
     return {.options = std::nullopt, .exit_status = line.exit_status(help)};
   } catch (const CLI::ExtrasError&) {
     return {.options = std::nullopt, .exit_status = usage_error(line.unexpected())};
+  } catch (const CLI::ConversionError& error) {
+    return {.options = std::nullopt, .exit_status = usage_error(no_boolean(error))};
   } catch (const CLI::ParseError& error) {
     return {.options = std::nullopt, .exit_status = usage_error(error.what())};
   } catch (const UsageError& error) {

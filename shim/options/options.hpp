@@ -56,6 +56,8 @@ struct Options {
   std::vector<ShownSetting> shown;  ///< for `config` and `doctor`
 
   [[nodiscard]] bool has_token() const { return !token.empty() || !token_file.empty(); }
+  /// Whether one of the headers is Authorization; never together with a token.
+  [[nodiscard]] bool authorises() const;
 };
 
 struct ParsedOptions {

@@ -12,6 +12,7 @@
 #include "shim/io/tls.hpp"
 #include "shim/io/token.hpp"
 #include "shim/options/placeholders.hpp"
+#include "shim/options/usage_error.hpp"
 
 namespace shim {
 namespace {
@@ -80,6 +81,10 @@ std::string parse_subprotocol(const std::string& text, Options& options) {
 std::string parse_endpoint(const std::string& text, Options& options) {
   constexpr std::size_t endpoints_max = 16;
   if (options.endpoints.size() == endpoints_max) return "at most 16 URLs can be given";
+  if (is_name(text))
+    return shown_value(text) +
+           " is neither a URL (ws://, wss://, ws+unix://) nor a command (call, doctor, status, "
+           "config)";
   auto parsed = parse_url(text);
   if (auto* error = std::get_if<std::string>(&parsed)) return std::move(*error);
   Url url = std::get<Url>(std::move(parsed));

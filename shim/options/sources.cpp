@@ -4,11 +4,13 @@
 #include <cctype>
 #include <cstdlib>
 #include <iterator>
+#include <map>
 #include <sstream>
 #include <string_view>
 
 #include "common/text.hpp"
 #include "shim/io/private_file.hpp"
+#include "shim/options/toml.hpp"
 
 namespace shim {
 namespace {
@@ -26,11 +28,15 @@ std::vector<std::string> split(const std::string& text, char separator) {
   return parts;
 }
 
-bool holds_a_secret(const Source& source) {
-  if (source.entries.contains("--token")) return true;
-  const auto header = source.entries.find("--header");
-  if (header == source.entries.end()) return false;
-  return std::ranges::any_of(header->second.values, [](std::string value) {
+/// Set to nothing often means not set; only for this one it means something.
+bool is_absent(std::string_view value, const Setting& setting) {
+  return value.empty() && setting.flag != "--subprotocol";
+}
+
+bool is_secret(const Setting& setting, const std::vector<std::string>& values) {
+  if (setting.flag == "--token") return true;
+  if (setting.flag != "--header") return false;
+  return std::ranges::any_of(values, [](std::string value) {
     std::ranges::transform(value, value.begin(),
                            [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
     return value.starts_with("authorization") || value.starts_with("cookie");
@@ -40,11 +46,13 @@ bool holds_a_secret(const Source& source) {
 std::string read_file(const std::string& path) {
   auto file = read_plain_file(path, file_bytes_max);
   if (!file.error.empty()) throw UsageError(printable(path) + ": " + file.error);
+  static constexpr std::string_view byte_order_mark = "\xef\xbb\xbf";
+  if (file.text.starts_with(byte_order_mark)) file.text.erase(0, byte_order_mark.size());
   return std::move(file.text);
 }
 
 void check_secrecy(const std::string& path, const Source& source) {
-  if (!holds_a_secret(source)) return;
+  if (!source.holds_secret) return;
   const std::string error = check_private(path);
   if (!error.empty()) throw UsageError(printable(path) + ": it holds a token, but " + error);
 }
@@ -60,31 +68,84 @@ std::string_view trim(std::string_view text) {
   return text.substr(first, text.find_last_not_of(" \t\r") - first + 1);
 }
 
-std::string_view unquote(std::string_view text) {
-  const bool quoted = text.size() >= 2 && (text.front() == '"' || text.front() == '\'') &&
-                      text.front() == text.back();
-  return quoted ? text.substr(1, text.size() - 2) : text;
+/// What a shell would make of what stands behind the `=`.
+std::string env_value(std::string_view text, const std::string& place) {
+  const std::string_view trimmed = trim(text);
+  if (trimmed.empty()) return {};
+  const char quote = trimmed.front();
+  if (quote != '"' && quote != '\'') {
+    for (std::size_t hash = text.find('#'); hash != std::string_view::npos;
+         hash = text.find('#', hash + 1)) {
+      if (hash > 0 && (text[hash - 1] == ' ' || text[hash - 1] == '\t'))
+        return std::string(trim(text.substr(0, hash)));
+    }
+    return std::string(trimmed);
+  }
+  const std::size_t close = trimmed.find(quote, 1);
+  if (close == std::string_view::npos) throw UsageError(place + "a quote is not closed");
+  const std::string_view behind = trim(trimmed.substr(close + 1));
+  if (!behind.empty() && behind.front() != '#')
+    throw UsageError(place + "nothing but a comment may follow the closing quote");
+  return std::string(trimmed.substr(1, close - 1));
+}
+
+/// Where an item of a config file stands, for messages.
+std::string place_of(const TomlItem& item, const std::string& file) {
+  std::string place = file + ", line " + std::to_string(item.line);
+  if (item.section.size() == 2 && is_name(item.section.back()))
+    place += ", [profile." + item.section.back() + "]";
+  return place + ": ";
 }
 
 /// Notes one `key = value` of a config file.
-void add_config_item(const CLI::ConfigItem& item, const std::string& file,
-                     const std::vector<Setting>& settings, Source& source) {
-  const auto setting = std::ranges::find(settings, item.name, &Setting::key);
-  if (setting == settings.end() || item.name == "config" || item.name == "profile" ||
-      item.name == "token")
-    throw UsageError(file + ": unknown key " + printable(item.name, 64));
-  source.entries[setting->flag] = {.label = file + ": " + item.name, .values = item.inputs};
+void add_config_item(TomlItem item, const std::string& file, const std::vector<Setting>& settings,
+                     Source& source) {
+  const std::string place = place_of(item, file);
+  const auto setting = std::ranges::find(settings, item.key, &Setting::key);
+  if (item.key == "token")
+    throw UsageError(place + "the token itself does not belong here; give token-file");
+  if (item.key == "config" || item.key == "profile" || item.key == "env-file")
+    throw UsageError(place + item.key + " cannot be set in a config file");
+  if (setting == settings.end())
+    throw UsageError(place + (is_name(item.key) ? "unknown key " + item.key
+                                                : "this key is the name of no setting"));
+  if (item.is_bare && setting->separator != '\0')
+    item.values = split(item.values.front(), setting->separator);
+  source.holds_secret = source.holds_secret || is_secret(*setting, item.values);
+  auto& [label, values] = source.entries[setting->flag];
+  if (setting->separator == '\0') {
+    if (!values.empty()) throw UsageError(place + item.key + " is given twice");
+    if (item.values.size() != 1) throw UsageError(place + item.key + " takes one value");
+  }
+  label = place + item.key;
+  std::ranges::move(item.values, std::back_inserter(values));
+}
+
+/// The values of a flag and of arguments that need none, as they came.
+std::vector<std::string> merged(const CLI::Option& flag, const CLI::Option& positional,
+                                const std::vector<CLI::Option*>& order) {
+  const std::vector<std::string>& with = flag.results();
+  const std::vector<std::string>& without = positional.results();
+  std::vector<std::string> values;
+  auto next_with = with.begin();
+  auto next_without = without.begin();
+  for (const CLI::Option* const option : order) {
+    if (option == &flag && next_with != with.end()) values.push_back(*next_with++);
+    if (option == &positional && next_without != without.end()) values.push_back(*next_without++);
+  }
+  values.insert(values.end(), next_with, with.end());
+  values.insert(values.end(), next_without, without.end());
+  return values;
 }
 
 }  // namespace
 
-Source command_line(const std::vector<Setting>& settings) {
+Source command_line(const std::vector<Setting>& settings, const std::vector<CLI::Option*>& order) {
   Source source{.origin = Origin::flag, .entries = {}};
   for (const Setting& setting : settings) {
     if (setting.option == nullptr) continue;
     auto values = setting.option->results();
-    if (setting.positional != nullptr)
-      std::ranges::copy(setting.positional->results(), std::back_inserter(values));
+    if (setting.positional != nullptr) values = merged(*setting.option, *setting.positional, order);
     if (values.empty()) continue;
     if (setting.separator == '\0') values = {values.back()};  // said twice, the last word counts
     source.entries[setting.flag] = {.label = setting.flag, .values = std::move(values)};
@@ -97,8 +158,7 @@ Source environment(const std::vector<Setting>& settings) {
   for (const Setting& setting : settings) {
     const std::string name = setting.variable();
     const char* const value = std::getenv(name.c_str());
-    // Set to nothing often means not set; only for this one it means something.
-    if (value == nullptr || (*value == '\0' && setting.flag != "--subprotocol")) continue;
+    if (value == nullptr || is_absent(value, setting)) continue;
     source.entries[setting.flag] = {.label = name, .values = split(value, setting.separator)};
   }
   return source;
@@ -123,13 +183,19 @@ Source env_text(const std::string& text, const std::string& name,
     const std::size_t equals = line.find('=');
     if (equals == std::string_view::npos)
       throw UsageError(place + "write it as MCP_WS_SHIM_NAME=value");
-    const std::string_view key = trim(line.substr(0, equals));
+    std::string_view key = trim(line.substr(0, equals));
+    if (key.starts_with("export ") || key.starts_with("export\t")) key = trim(key.substr(7));
     const Setting* const setting = find_by_variable(settings, key);
     if (setting == nullptr || setting->flag == "--env-file")
-      throw UsageError(place + "unknown key " + printable(key, 64));
-    source.entries[setting->flag] = {
-        .label = place + std::string(key),
-        .values = split(std::string(unquote(trim(line.substr(equals + 1)))), setting->separator)};
+      throw UsageError(place + (is_name(key) ? "unknown key " + std::string(key)
+                                             : "write it as MCP_WS_SHIM_NAME=value"));
+    const std::string value = env_value(line.substr(equals + 1), place);
+    source.entries.erase(setting->flag);
+    if (is_absent(value, *setting)) continue;
+    Source::Entry entry{.label = place + std::string(key),
+                        .values = split(value, setting->separator)};
+    source.holds_secret = source.holds_secret || is_secret(*setting, entry.values);
+    source.entries.emplace(setting->flag, std::move(entry));
   }
   return source;
 }
@@ -141,63 +207,25 @@ Source config_file(const std::string& path, const std::string& profile,
   return source;
 }
 
-/// CLI11 2.1 takes every # for the beginning of a comment, also inside quotes (TOML 1.0, Comment).
-std::string without_comments(const std::string& text) {
-  std::string out;
-  char quote = '\0';
-  char before = '=';  // the last that is no white space
-  bool in_comment = false;
-  for (const char c : text) {
-    if (c == '\n') {
-      quote = '\0';
-      in_comment = false;
-    } else if (quote != '\0') {
-      if (c == quote) quote = '\0';
-    } else if (c == '#') {
-      in_comment = true;
-    } else if (!in_comment && (c == '"' || c == '\'') &&
-               std::string_view("=[,").find(before) != std::string_view::npos) {
-      quote = c;
-    }
-    if (c != ' ' && c != '\t') before = c;
-    if (!in_comment) out += c;
-  }
-  return out;
-}
-
 Source config_text(const std::string& text, const std::string& name, const std::string& profile,
                    const std::vector<Setting>& settings) {
   Source source{.origin = Origin::config_file, .entries = {}};
-  Source of_profile;
-  bool has_profile = false;
-  std::istringstream in(without_comments(text));
-  std::vector<CLI::ConfigItem> items;
-  try {
-    CLI::ConfigTOML toml;
-    toml.comment('\0');
-    items = toml.from_config(in);
-  } catch (const std::exception& error) {
-    throw UsageError(name + ": " + printable(error.what(), 120));
+  std::map<std::string, Source> profiles;  // what is wrong in the others is wrong all the same
+  for (TomlItem& item : read_toml(text, name)) {
+    const std::vector<std::string>& section = item.section;
+    if (!section.empty() && (section.front() != "profile" || section.size() > 2 ||
+                             (section.size() == 1 && !item.key.empty())))
+      throw UsageError(name + ", line " + std::to_string(item.line) +
+                       ": sections are named [profile.NAME]");
+    Source& target = section.size() == 2 ? profiles[section.back()] : source;
+    if (!item.key.empty()) add_config_item(std::move(item), name, settings, target);
   }
-  for (const CLI::ConfigItem& item : items) {
-    if (item.parents.empty()) {
-      add_config_item(item, name, settings, source);
-      continue;
-    }
-    if (item.parents.size() != 2 || item.parents.front() != "profile") {
-      if (item.name == "++" || item.name == "--") continue;  // where a section begins and ends
-      throw UsageError(name + ": sections are named [profile.NAME]");
-    }
-    const bool is_ours = item.parents.back() == profile;
-    has_profile = has_profile || is_ours;
-    if (item.name == "++" || item.name == "--") continue;
-    // What is wrong in the others is wrong all the same.
-    Source ignored;
-    add_config_item(item, name, settings, is_ours ? of_profile : ignored);
-  }
-  if (!profile.empty() && !has_profile)
+  if (!profile.empty() && !profiles.contains(profile))
     throw UsageError(name + ": there is no section [profile." + printable(profile, 64) + "]");
-  for (auto& [flag, entry] : of_profile.entries) source.entries[flag] = std::move(entry);
+  for (auto& [flag, entry] : profiles[profile].entries) source.entries[flag] = std::move(entry);
+  source.holds_secret = source.holds_secret || std::ranges::any_of(profiles, [](const auto& one) {
+                          return one.second.holds_secret;
+                        });
   return source;
 }
 

@@ -1,20 +1,14 @@
 #pragma once
 
 #include <map>
-#include <stdexcept>
 #include <string>
 #include <vector>
 
 #include "shim/options/flags.hpp"
+#include "shim/options/usage_error.hpp"
 
 /// Where settings come from besides the command line (contract 2).
 namespace shim {
-
-/// Something in the command line, the environment or a file that cannot be used. what() is one line
-/// that says what to do, without any secret in it.
-struct UsageError : std::runtime_error {
-  using std::runtime_error::runtime_error;
-};
 
 /// Values by setting, and what to call each in an error message.
 struct Source {
@@ -24,26 +18,30 @@ struct Source {
   };
   Origin origin = Origin::fallback;
   std::map<std::string, Entry> entries;  ///< by flag
+  /// Somewhere in the file, also where it has no effect, stands what must stay private.
+  bool holds_secret = false;
 };
 
-/// What was given on the command line.
-[[nodiscard]] Source command_line(const std::vector<Setting>& settings);
+/// What was given on the command line; `order` has each option once for each of its values.
+[[nodiscard]] Source command_line(const std::vector<Setting>& settings,
+                                  const std::vector<CLI::Option*>& order);
 
 /// The process's environment. An empty variable counts as absent.
 [[nodiscard]] Source environment(const std::vector<Setting>& settings);
 
-/// A file with lines `MCP_WS_SHIM_FOO_BAR=value`; blank lines and `#` comments are skipped, quotes
-/// around a value are taken off. Throws UsageError for anything else, for names that are no
-/// setting, and for a file that holds a secret and that others can read.
+/// A file with lines `MCP_WS_SHIM_FOO_BAR=value`, as shells read them: `export` before it, quotes
+/// around the value, and comments (` #`) are taken off; an empty value counts as absent. Throws
+/// UsageError for anything else, for names that are no setting, and for a file that holds a secret
+/// and that others can read.
 [[nodiscard]] Source env_file(const std::string& path, const std::vector<Setting>& settings);
 
 /// The text of such a file, which is called `name` in error messages.
 [[nodiscard]] Source env_text(const std::string& text, const std::string& name,
                               const std::vector<Setting>& settings);
 
-/// A TOML file with lines `foo-bar = value` and perhaps sections `[profile.NAME]`, of which the one
-/// that is asked for overrides what stands before it. `profile` may be empty. Throws like
-/// env_file().
+/// A TOML file (see toml.hpp) with lines `foo-bar = value` and perhaps sections `[profile.NAME]`,
+/// of which the one that is asked for overrides what stands before it. `profile` may be empty.
+/// Throws like env_file().
 [[nodiscard]] Source config_file(const std::string& path, const std::string& profile,
                                  const std::vector<Setting>& settings);
 

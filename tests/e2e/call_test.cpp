@@ -176,6 +176,9 @@ TEST_CASE("call: params that are no params are exit 2, and nobody is called") {
   Command large(call(backend.url(), {"tools/list", "-", "--max-message", "1KiB"}), {},
                 R"({"a":")" + filler(2000, 'x') + "\"}");
   check_refusal(large.finish(), 2, "--max-message");
+  check_refusal(run(call(backend.url(), {"tools/list", R"({"a":")" + filler(2000, 'x') + "\"}",
+                                         "--max-message", "1KiB"})),
+                2, "--max-message");
   check_usage_error({"call"});
   check_usage_error({"call", "tools/list"});
   check_usage_error(call(backend.url(), {""}));
@@ -255,6 +258,13 @@ TEST_CASE("call: a connection that ends before the answer is exit 3 and says wha
   check_refusal(
       run(call(closing.url(), {"tools/call", R"({"name":"close","arguments":{"code":1011}})"})), 3,
       "with code 1011");
+}
+
+TEST_CASE("call 2: a connection that ends before the request is sent leaves nothing unknown") {
+  Backend backend({"--fault", "drop-after=1"});
+  const Outcome outcome = run(call(backend.url(), {"tools/call", echo}));
+  check_refusal(outcome, 3, "initialize: the connection was lost; nothing else was sent");
+  CHECK(outcome.err.find("unknown") == std::string::npos);
 }
 
 TEST_CASE("call: a backend that cannot be reached is exit 3 and one line that says why") {

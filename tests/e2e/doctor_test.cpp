@@ -122,8 +122,8 @@ TEST_CASE("doctor: a port that speaks something else, or nothing") {
               short_connect);
   check_fault({"--fault", "silent-upgrade"}, "upgrade", "connect-timeout", "does not answer HTTP",
               short_connect);
-  check_fault({"--fault", "garbage"}, "upgrade", "connect-timeout", "does not answer HTTP",
-              short_connect);
+  check_fault({"--fault", "garbage"}, "upgrade", " bytes came that answer no HTTP request",
+              "something else", short_connect);
   check_fault({"--fault", "reset-upgrade"}, "upgrade", "reset", "wss://");
   RawServer ssh;
   Command doctor(Arguments{"doctor", "--json"} + ssh.url());
@@ -132,6 +132,15 @@ TEST_CASE("doctor: a port that speaks something else, or nothing") {
     connection.send_bytes("SSH-2.0-OpenSSH_9.2p1 Debian-2\r\n");
   }
   check_failure(read_diagnosis(doctor.finish()), "upgrade", "", "");
+}
+
+TEST_CASE("doctor 13: what somebody says who says no HTTP is counted, and the remedy is for that") {
+  RawServer ssh;
+  Command doctor(Arguments{"doctor", "--json"} + short_connect + ssh.url());
+  RawConnection connection = ssh.accept();
+  connection.send_bytes("SSH-2.0-OpenSSH_9.2p1 Debian-2\r\n");
+  check_failure(read_diagnosis(doctor.finish()), "upgrade",
+                "32 bytes came that answer no HTTP request", "no HTTP");
 }
 
 TEST_CASE("doctor: an upgrade that is answered with anything but 101") {
@@ -167,6 +176,31 @@ TEST_CASE("doctor: a server behind a good WebSocket that does not speak MCP as i
   check_fault({"--fault", "drop-after=4"}, "lists", "tools/list was not answered", "docker logs");
 }
 
+TEST_CASE(
+    "doctor 13: a protocol version that nobody knows, and no capabilities, are warned about") {
+  const auto warned = [](const std::string& result, const char* step) {
+    RawServer server;
+    Command doctor(Arguments{"doctor", "--json", server.url()});
+    RawConnection connection = server.accept();
+    connection.become_ready();
+    const auto answer = [&connection](const std::string& text) {
+      const Json request = Json::parse(connection.receive_text());
+      connection.send_text(R"({"jsonrpc":"2.0","id":)" + request["id"].dump() + R"(,"result":)" +
+                           text + "}");
+    };
+    answer(result);
+    static_cast<void>(connection.receive_text());  // initialized
+    answer("{}");                                  // the probe
+    const Json found = read_diagnosis(doctor.finish()).step(step);
+    CHECK(found["status"] == "warning");
+    CHECK_FALSE(found["remedy"].get<std::string>().empty());
+    return found["detail"].get<std::string>();
+  };
+  check_holds(warned(R"({"protocolVersion":"2099-01-01","capabilities":{}})", "handshake"),
+              "protocol 2099-01-01, which is no version");
+  check_holds(warned(R"({"protocolVersion":"2025-11-25","capabilities":{}})", "lists"), "no tools");
+}
+
 TEST_CASE("doctor: a backend of the legacy era that cannot bear a probe is warned about") {
   const auto check = [](const Arguments& faults) {
     CAPTURE(faults.back());
@@ -196,7 +230,9 @@ TEST_CASE("doctor: tokens that are missing, wrong, or in a file that others can 
   TempDir files;
   const std::string path = files.path("token");
   const Arguments flags{"--token-file", path};
-  check_failure(diagnose(flags + backend.url()), "token", "No such file", "chmod 600");
+  check_failure(diagnose(flags + backend.url()), "token", "No such file", "look at the path");
+  check_failure(diagnose(Arguments{"--header", "Authorization: Bearer hunter3"} + backend.url()),
+                "upgrade", "401", "does not accept this token");
   replace_private(path, "hunter2\n");
   CHECK(diagnose(flags + backend.url()).status == 0);
   check_holds(diagnose(flags + backend.url()).detail("token"), path);

@@ -65,6 +65,7 @@ TEST_CASE("doctor: a certificate that nobody vouches for, has expired, or is for
   check(elsewhere, trusting(elsewhere), "certificate for another.example", "by a name");
   check(expired, trusting(expired), "expired", "renew");
   check(expired, trusting(expired), "2020-02-01", "renew");
+  check(expired, {}, "self-signed", "expired besides");  // --ca-file would not be enough
 }
 
 TEST_CASE("doctor: TLS where there is none, and none where there is") {

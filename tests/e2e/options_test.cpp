@@ -9,6 +9,7 @@
 #include "backend.hpp"
 #include "host.hpp"
 #include "run.hpp"
+#include "tcp_servers.hpp"
 
 namespace e2e {
 namespace {
@@ -105,6 +106,18 @@ TEST_CASE("options: a header that could break or impersonate the handshake is re
         "Transfer-Encoding: chunked", ""}) {
     check_usage_error({"--header", bad, url});
   }
+}
+
+TEST_CASE("options 2: headers that no upgrade request has room for are refused, others arrive") {
+  const auto with = [](std::size_t bytes) {
+    return Arguments{"--header", "X-Long: " + filler(bytes, 'x')};
+  };
+  check_usage_error(with(14'400) + url);
+  check_usage_error(with(7'000) + with(7'000) + (url + filler(500, 'p')));
+  RawServer server;
+  Host host(with(13'300) + (server.url() + filler(1'000, 'p')));
+  RawConnection connection = server.accept();
+  CHECK(connection.upgrade().size() > 14'300);
 }
 
 TEST_CASE("options: a subprotocol that is no token is refused") {

@@ -93,9 +93,9 @@ TEST_CASE("status --watch: a window that changes its size is drawn anew, cut to 
                                  [](char c) { return c == '\n'; });
   };
   rig.terminal.resize(50, 8);
-  rig.terminal.expect("two lines, cut", [&](const std::string& seen) {
-    return lines_used(seen) == 2 && seen.starts_with("PID ") &&
-           seen.find("/a-path") == std::string::npos;
+  rig.terminal.expect("three lines, cut", [&](const std::string& seen) {
+    return lines_used(seen) == 3 && seen.starts_with("PID ") &&
+           seen.find("HEALTH") == std::string::npos && seen.find("/a-path") != std::string::npos;
   });
   rig.terminal.resize(160, 30);
   rig.terminal.expect("the whole table", [&](const std::string& seen) {
@@ -105,7 +105,7 @@ TEST_CASE("status --watch: a window that changes its size is drawn anew, cut to 
   });
   rig.terminal.resize(10, 2);
   rig.terminal.expect("what there is room for", [&](const std::string& seen) {
-    return lines_used(seen) == 1 && seen.starts_with("... 2 more");
+    return lines_used(seen) == 1 && seen.starts_with("... 3 more");
   });
 }
 

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <variant>
+#include <vector>
 
 namespace shim {
 namespace {
@@ -31,8 +32,10 @@ constexpr const char* here = "ws://127.0.0.1:8765/";
 }  // namespace
 
 TEST_CASE("remedies: whatever keeps a connection from being made has one, on one printable line") {
-  for (int i = 0; i <= static_cast<int>(Cause::validate_timeout); ++i) {
-    const auto cause = static_cast<Cause>(i);
+  std::vector<Cause> causes{Cause::internal};
+  for (int i = 0; i <= static_cast<int>(Cause::validate_timeout); ++i)
+    causes.push_back(static_cast<Cause>(i));
+  for (const Cause cause : causes) {
     CAPTURE(name(cause));
     for (const char* at : {here, "wss://example.org/", "ws+unix:///run/x.sock", "ws://[::1]:1/"}) {
       const std::string text = remedy_for({.cause = cause, .detail = "x"}, at);

@@ -54,6 +54,7 @@ TEST_CASE("status file 13: everything is in it, under stable names") {
     "pid": 4711, "started": 987654321, "version": "1.2.3",
     "url": "ws://127.0.0.1:8765/a?token=...", "phase": "ready", "epoch": 7,
     "since": "2026-08-01T12:34:56.789Z", "since_unix": 1785587696.789, "attempts": 3,
+    "down_since": null, "down_since_unix": null,
     "last_error": "refused: nothing listens there", "ping_ms": 1.234, "pending": 2, "queued": 1,
     "health": "fresh",
     "counters": {
@@ -83,6 +84,16 @@ TEST_CASE("status file 13: without a ping there is none") {
   const auto read = StatusEntry::parse(without.serialise());
   REQUIRE(read.has_value());
   CHECK_FALSE(read->ping.has_value());
+}
+
+TEST_CASE("status file 13: since when there is no ready link is read back") {
+  StatusEntry down = entry();
+  down.down_since = WallTime(1785587000001ms);
+  const std::string text = down.serialise();
+  CHECK(json::parse(text)["down_since"] == "2026-08-01T12:23:20.001Z");
+  const auto read = StatusEntry::parse(text);
+  REQUIRE(read.has_value());
+  CHECK(read->down_since == down.down_since);
 }
 
 TEST_CASE("status file 13: members that an older version did not write may be missing") {
@@ -124,6 +135,8 @@ TEST_CASE("status file 13: members of another type, and numbers that cannot be, 
       {"/since_unix", "-1"},
       {"/since_unix", "1e300"},
       {"/since_unix", "null"},
+      {"/down_since_unix", "\"1\""},
+      {"/down_since_unix", "1e300"},
       {"/ping_ms", "\"fast\""},
       {"/ping_ms", "-1"},
       {"/ping_ms", "1e300"},

@@ -129,6 +129,24 @@ TEST_CASE("status file 13: since when stays the same while the phase does") {
   CHECK(rig.read()["since"] == since);
 }
 
+TEST_CASE("status file 13: an outage has one beginning, however many attempts there are") {
+  FileRig rig;
+  rig.update();
+  CHECK(rig.read()["down_since"] == rig.read()["since"]);
+  rig.d.go_ready();
+  rig.update();
+  CHECK(rig.read()["down_since"].is_null());
+  rig.d.lose();
+  rig.update();
+  const json down_since = rig.read()["down_since"];
+  CHECK(down_since.is_string());
+  for (int i = 0; i < 3; ++i) {
+    rig.advance(1min);
+    rig.update();
+    CHECK(rig.read()["down_since"] == down_since);
+  }
+}
+
 TEST_CASE("status file 13: a directory that is removed is made anew") {
   FileRig rig;
   rig.update();

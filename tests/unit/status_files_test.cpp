@@ -178,6 +178,7 @@ TEST_CASE("status files 13: what is hostile is skipped with a note, and stays") 
   SUBCASE("others could have written it") { rig.write(path, good, 0622); }
   const StatusFiles read = read_status_files();
   CHECK(read.shims.empty());
+  CHECK(read.unreadable == 1);
   REQUIRE(read.notes.size() == 1);
   CHECK(read.notes[0].starts_with(path + " is skipped: "));
   CHECK(files_in(rig.directory).size() == 1);
@@ -189,6 +190,7 @@ TEST_CASE("status files 13: a directory with a dead process's name is noted") {
   const StatusFiles read = read_status_files();
   CHECK(read.shims.empty());
   CHECK(read.notes.size() == 1);
+  CHECK(read.unreadable == 0);
 }
 
 TEST_CASE("status files 13: other names are none of ours") {

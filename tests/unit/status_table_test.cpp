@@ -40,6 +40,40 @@ TEST_CASE("status table 13: one line each, in columns") {
   CHECK(status_table({ready, waiting}, now) == expected);
 }
 
+TEST_CASE("status table 13: an outage is as long as it is, not as its latest attempt") {
+  const WallTime now(1000h);
+  StatusEntry shim;
+  shim.phase = Phase::connecting;
+  shim.since = now - 1s;
+  shim.down_since = now - 2h;
+  CHECK(status_table({shim}, now).find(" 2 h ") != std::string::npos);
+}
+
+TEST_CASE("status table 13: in a narrow window URL and error come below, and both are seen") {
+  const WallTime now(1000h);
+  StatusEntry shim;
+  shim.pid = 7;
+  shim.since = now - 1s;
+  shim.attempts = 1;
+  shim.url = "ws://tools.example.org:443/a/long/path/to/the/mcp/endpoint";
+  shim.last_error = "refused: nothing listens there";
+  StatusEntry ready = shim;
+  ready.phase = Phase::ready;
+  ready.last_error.clear();
+  const std::string table = status_table({shim, ready}, now, 80);
+  const std::string expected =
+      // clang-format off
+      "PID  STATE              FOR  PENDING  QUEUED  RECONNECTS  PING  HEALTH\n"
+      "7    waiting, 1 failed  1 s  0        0       0           -     -\n"
+      "  ws://tools.example.org:443/a/long/p...  refused: nothing listens there\n"
+      "7    ready              1 s  0        0       0           -     -\n"
+      "  ws://tools.example.org:443/a/long/path/to/the/mcp/endpoint\n";
+  // clang-format on
+  CHECK(table == expected);
+  CHECK(status_table({shim}, now, 200).find("LAST ERROR") != std::string::npos);
+  CHECK_FALSE(status_table({shim}, now, 1).empty());
+}
+
 TEST_CASE("status table 13: without a shim it says so") {
   CHECK(status_table({}, WallTime()) == "no shim is running\n");
 }
