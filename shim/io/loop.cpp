@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstdlib>
 #include <stdexcept>
 
 namespace shim {
@@ -69,6 +70,9 @@ Loop::Loop(const Config& config)
       always_ready_(::eventfd(1, EFD_NONBLOCK | EFD_CLOEXEC)) {
   if (!epoll_ || !timer_ || !always_ready_) refuse("an epoll set, a timer or an event descriptor");
   lws_set_log_level(0, nullptr);
+  // libwebsockets would send everything through the proxy that the environment names, also what is
+  // meant for this machine: the token to a stranger, in clear. No thread of ours reads them now.
+  for (const char* const proxy : {"http_proxy", "socks_proxy"}) ::unsetenv(proxy);
 
   const auto limit = std::chrono::duration_cast<std::chrono::seconds>(config.connect_limit).count();
   lws_context_creation_info info{};

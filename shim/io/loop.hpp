@@ -46,7 +46,8 @@ class Loop {
 
   using Handler = std::function<void(std::uint32_t epoll_events)>;
 
-  /// Throws std::runtime_error if the system refuses what is needed.
+  /// Throws std::runtime_error if the system refuses what is needed. Forgets proxies that the
+  /// environment names, so no other thread may be running.
   explicit Loop(const Config& config);
   ~Loop();
   Loop(const Loop&) = delete;
