@@ -240,12 +240,12 @@ void Connection::could_not_send(int error) {
 int Connection::on_connection(lws* wsi, int reason, void* in, std::size_t length) {
   switch (reason) {
     case LWS_CALLBACK_CLIENT_APPEND_HANDSHAKE_HEADER:
-      request_sent_ = true;
       unwatch_tcp();
-      if (!loss_known_) {  // libwebsockets tries to write even if connect() has failed
-        note_tcp_connected();
-        report_tls();
-      }
+      // libwebsockets tries to write even if connect() has failed: we have taken the error from it.
+      if (loss_known_) return -1;
+      request_sent_ = true;
+      note_tcp_connected();
+      report_tls();
       return add_headers(in, length);
     case LWS_CALLBACK_CLIENT_FILTER_PRE_ESTABLISH:
       if (services_.on_milestone && !silent_)
