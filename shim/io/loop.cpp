@@ -31,6 +31,10 @@ int on_lws(lws* connection, lws_callback_reasons reason, void* user, void* in, s
     case LWS_CALLBACK_RAW_RX_FILE:
       static_cast<Loop*>(lws_context_user(lws_get_context(connection)))->dispatch();
       return 0;
+    case LWS_CALLBACK_OPENSSL_LOAD_EXTRA_CLIENT_VERIFY_CERTS:
+      static_cast<Loop*>(lws_context_user(lws_get_context(connection)))
+          ->listen_to(static_cast<SSL_CTX*>(user));
+      return 0;
     case LWS_CALLBACK_OPENSSL_PERFORM_SERVER_CERT_VERIFICATION:
       in = user;  // OpenSSL's verification context; `length` is its verdict so far
       break;
@@ -125,6 +129,18 @@ Loop::Loop(const Config& config)
 }
 
 Loop::~Loop() { lws_context_destroy(context_); }
+
+void Loop::listen_to(SSL_CTX* tls) {
+  constexpr int ours = 0;  // "app data"
+  SSL_CTX_set_ex_data(tls, ours, this);
+  SSL_CTX_set_info_callback(tls, [](const SSL* connection, int where, int value) {
+    const auto* const loop =
+        static_cast<Loop*>(SSL_CTX_get_ex_data(SSL_get_SSL_CTX(connection), ours));
+    // OpenSSL, too, changes it while it promises not to.
+    if (loop->tls_handler_ != nullptr)
+      loop->tls_handler_->on_tls(const_cast<SSL*>(connection), where, value);
+  });
+}
 
 void Loop::turn() {
   if (!library_needed_ || library_needed_()) {
