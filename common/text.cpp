@@ -1,5 +1,7 @@
 #include "common/text.hpp"
 
+#include <simdjson.h>
+
 #include <algorithm>
 
 namespace shim {
@@ -33,5 +35,7 @@ std::string printable(std::string_view bytes, std::size_t bytes_max) {
 bool is_visible_ascii(std::string_view bytes) {
   return std::all_of(bytes.begin(), bytes.end(), [](char c) { return c >= 0x20 && c <= 0x7e; });
 }
+
+bool is_utf8(std::string_view bytes) { return simdjson::validate_utf8(bytes.data(), bytes.size()); }
 
 }  // namespace shim

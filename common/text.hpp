@@ -19,4 +19,7 @@ inline constexpr std::size_t shown_bytes_max = 256;
 /// token or a path (contract 11): no CR, LF or NUL can reach the wire.
 [[nodiscard]] bool is_visible_ascii(std::string_view bytes);
 
+/// Whether it is UTF-8 as RFC 3629 has it.
+[[nodiscard]] bool is_utf8(std::string_view bytes);
+
 }  // namespace shim

@@ -1,9 +1,11 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
+#include <vector>
 
 namespace shim {
 
@@ -14,14 +16,18 @@ struct Url {
   std::string host;        ///< name or IP address, without brackets; empty for a Unix socket
   std::uint16_t port = 0;  ///< 1…65535; 80 or 443 unless given
   std::string path;        ///< with its query, starts with '/'
-  std::string unix_path;   ///< absolute path of the socket, or empty
+  std::string unix_path;   ///< absolute path of the socket, decoded, or empty
 
   /// For the Host header and for people: `host:port`, brackets around an IPv6 address.
   [[nodiscard]] std::string authority() const;
 
-  /// Whether it leads to this machine for certain: a Unix socket, `localhost`, `::1`, an address in
-  /// 127.0.0.0/8. A name may begin like an address and lead anywhere.
+  /// Whether it is meant for this machine: a Unix socket, `localhost`, a loopback address. A name
+  /// may begin like an address and lead anywhere. Where `localhost` leads the system decides: look
+  /// at the addresses, too.
   [[nodiscard]] bool is_loopback() const;
+
+  /// What redacted() leaves out, as it was written. Not empty, any of them.
+  [[nodiscard]] std::vector<std::string> query_values() const;
 
   /// For logs and status files: values of query parameters replaced (contract 10), and
   /// whole parts of the query that have no name.
@@ -30,5 +36,11 @@ struct Url {
 
 /// The URL, or one line that says what is wrong with the text without repeating any secret in it.
 [[nodiscard]] std::variant<Url, std::string> parse_url(std::string_view text);
+
+/// With each `%XX` as the byte that it stands for; nothing if a `%` begins no such thing.
+[[nodiscard]] std::optional<std::string> percent_decoded(std::string_view text);
+
+/// Whether this is `::1` or an address in 127.0.0.0/8, in whichever spelling.
+[[nodiscard]] bool is_loopback_address(const std::string& numeric);
 
 }  // namespace shim

@@ -54,8 +54,13 @@ std::string if_nobody_answers(const Surroundings& around) {
          "something else; `docker ps`";
 }
 
+constexpr const char* give_client_certificate =
+    "give --client-cert and --client-key: a certificate that is valid, from an issuer whom the "
+    "backend trusts";
+
 /// The texts are OpenSSL's (X509_verify_cert_error_string).
 std::string if_certificate(const std::string& why, const Surroundings& around) {
+  if (holds(why, "client certificate")) return give_client_certificate;
   if (holds(why, "expired"))
     return "renew the certificate of the backend; should it be good, this machine's clock is wrong "
            "(`date`)";
@@ -100,7 +105,8 @@ std::string if_status(int status, const Surroundings& around) {
   return "an HTTP server is there, but no WebSocket at this path: look at the port and the path";
 }
 
-std::string if_hung_up(const Surroundings& around) {
+std::string if_hung_up(const std::string& why, const Surroundings& around) {
+  if (holds(why, "client certificate")) return give_client_certificate;
   if (around.stretch == Stretch::ping)
     return "the backend took the connection and hung up; its log may say why, `docker logs`";
   if (!around.url.tls && around.url.unix_path.empty())
@@ -158,6 +164,9 @@ std::string remedy(const Loss& loss, const Surroundings& around) {
                  : if_nobody_listens(url);
     case Cause::connect_timeout: return if_nobody_answers(around);
     case Cause::tls:
+      if (holds(loss.detail, "1.2 or newer")) return "let the backend offer TLS 1.2 or newer";
+      if (holds(loss.detail, "does not speak TLS"))
+        return "write ws:// instead of wss://, or give the port that speaks TLS";
       return "does this port speak TLS? If not, write ws://; if the backend wants a client "
              "certificate, give --client-cert and --client-key";
     case Cause::certificate: return if_certificate(loss.detail, around);
@@ -167,7 +176,7 @@ std::string remedy(const Loss& loss, const Surroundings& around) {
     case Cause::subprotocol:
       return "offer what the backend wants: --subprotocol NAME, or --subprotocol= for none";
     case Cause::reset:
-    case Cause::closed: return if_hung_up(around);
+    case Cause::closed: return if_hung_up(loss.detail, around);
     case Cause::validate_timeout:
       return "the backend opens WebSockets and answers no ping: it hangs, is busy or is paused; "
              "`docker ps`";

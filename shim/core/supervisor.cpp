@@ -127,18 +127,20 @@ void Supervisor::lost(TimePoint now, const Loss& loss, Actions& out) {
 
   if (!was_ready && endpoint_ == 0) first_failed_at_ = now;
   if (loss.retry_after) not_before_[endpoint_] = now + *loss.retry_after;
-  Duration delay = delay_after(now, loss);
-  timers_.arm(Timer::reconnect, now + delay);
+  all_need_a_person_ = all_need_a_person_ && needs_a_person(loss);
+  const bool goes_on = round_goes_on(now);
+  timers_.arm(Timer::reconnect, goes_on ? now : now + delay_of_round(now));
   const bool helps_to_hurry = loss.cause != Cause::incompatible && !needs_a_person(loss);
   if (std::exchange(is_up_, false) || (is_wanted_ && helps_to_hurry)) wanted(now);
-  delay = *timers_.get(Timer::reconnect) - now;
+  const Duration delay = *timers_.get(Timer::reconnect) - now;
   out.emplace_back(action::CloseLink{epoch_, false});
-  log_failure(loss, was_ready, delay, out);
+  std::string then = "next attempt in " + describe_duration(delay);
+  if (delay == Duration::zero()) then = goes_on ? "trying the next URL" : "trying again at once";
+  log_failure(loss, was_ready, then, out);
 }
 
-Duration Supervisor::delay_after(TimePoint now, const Loss& loss) {
-  all_need_a_person_ = all_need_a_person_ && needs_a_person(loss);
-  if (round_goes_on(now)) return Duration::zero();
+/// All of the round have failed.
+Duration Supervisor::delay_of_round(TimePoint now) {
   untried_ = 0;
   const Duration delay =
       all_need_a_person_ ? backoff_.failed_for_good(now, random_) : backoff_.failed(now, random_);
@@ -146,16 +148,15 @@ Duration Supervisor::delay_after(TimePoint now, const Loss& loss) {
   return std::max(delay, allowed_at() - now);
 }
 
-void Supervisor::log_failure(const Loss& loss, bool was_ready, Duration delay, Actions& out) {
+void Supervisor::log_failure(const Loss& loss, bool was_ready, const std::string& then,
+                             Actions& out) {
   std::string text = "link " + std::to_string(epoch_);
   if (was_ready) {
     text += " lost: ";
   } else {
     text += " failed (attempt " + std::to_string(outage_attempts_) + "): " + endpoint() + ": ";
   }
-  text += last_error_;
-  text += delay == Duration::zero() ? "; trying the next URL"
-                                    : "; next attempt in " + describe_duration(delay);
+  text += last_error_ + "; " + then;
   if (needs_a_person(loss)) text += "; this needs a person to mend it";
   const bool show = was_ready || is_logged(outage_attempts_);
   log(show ? LogLevel::warn : LogLevel::debug, std::move(text), out, name(loss.cause));

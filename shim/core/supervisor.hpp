@@ -110,9 +110,9 @@ class Supervisor {
   /// When the first endpoint that may be tried is, or was, no longer barred.
   [[nodiscard]] TimePoint allowed_at() const;
   void attempt(TimePoint now, Actions& out);
-  [[nodiscard]] Duration delay_after(TimePoint now, const Loss& loss);
+  [[nodiscard]] Duration delay_of_round(TimePoint now);
   void schedule(TimePoint now, TimePoint earliest, Duration spacing = attempt_spacing);
-  void log_failure(const Loss& loss, bool was_ready, Duration delay, Actions& out);
+  void log_failure(const Loss& loss, bool was_ready, const std::string& then, Actions& out);
   void log(LogLevel level, std::string text, Actions& out, std::string_view cause = {}) const {
     out.emplace_back(action::Log{level, std::move(text), epoch_, phase_, cause});
   }

@@ -1,6 +1,7 @@
 #include "shim/io/connection.hpp"
 
 #include <libwebsockets.h>
+#include <openssl/ssl.h>
 #include <openssl/x509_vfy.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -14,6 +15,7 @@
 #include "common/text.hpp"
 #include "shim/io/clock.hpp"
 #include "shim/io/connect_error.hpp"
+#include "shim/io/resolver.hpp"
 #include "shim/io/tcp.hpp"
 #include "shim/io/tls.hpp"
 #include "shim/io/upgrade_failure.hpp"
@@ -31,6 +33,7 @@ Connection::Connection(Epoch epoch, std::size_t message_bytes_max, Duration ack_
 
 Connection::~Connection() {
   unwatch_tcp();
+  services_.loop.unwatch_tls(this);
   if (wsi_ != nullptr)
     lws_set_wsi_user(wsi_, nullptr);  // what libwebsockets still says goes nowhere
 }
@@ -56,7 +59,15 @@ void Connection::start(const Target& target) {
   info.pwsi = &wsi_;
   // Redirects would send the headers to another origin.
   info.ssl_connection = LCCSCF_HTTP_NO_FOLLOW_REDIRECT;
-  if (tls_) info.ssl_connection |= LCCSCF_USE_SSL;
+  if (tls_) {
+    info.ssl_connection |= LCCSCF_USE_SSL;
+    services_.loop.watch_tls(this);
+    if (is_numeric_address(target.url.host)) {
+      // libwebsockets takes the host up to its first colon for a name. We check it in its place.
+      certified_address_ = target.url.host.substr(0, target.url.host.find('%'));
+      info.ssl_connection |= LCCSCF_SKIP_SERVER_CERT_HOSTNAME_CHECK;
+    }
+  }
 
   starting_ = true;
   const bool started = lws_client_connect_via_info(&info) != nullptr;
@@ -237,13 +248,8 @@ void Connection::could_not_send(int error) {
 int Connection::on_connection(lws* wsi, int reason, void* in, std::size_t length) {
   switch (reason) {
     case LWS_CALLBACK_CLIENT_APPEND_HANDSHAKE_HEADER:
-      request_sent_ = true;
       unwatch_tcp();
-      if (!loss_known_) {  // libwebsockets tries to write even if connect() has failed
-        note_tcp_connected();
-        report_tls();
-      }
-      return add_headers(in, length);
+      return begin_request(in, length);
     case LWS_CALLBACK_CLIENT_FILTER_PRE_ESTABLISH:
       if (services_.on_milestone && !silent_)
         services_.on_milestone(
@@ -266,14 +272,7 @@ int Connection::on_connection(lws* wsi, int reason, void* in, std::size_t length
       report_lost();
       return 0;
     case LWS_CALLBACK_CLIENT_CONNECTION_ERROR:
-      wsi_ = wsi;
-      if (!std::exchange(loss_known_, true)) {
-        const auto said =
-            std::string_view(static_cast<const char*>(in), in == nullptr ? 0 : length);
-        loss_ = explain_upgrade_failure(
-            wsi_, said,
-            {.tls = tls_, .tcp_connected = tcp_connected_, .request_sent = request_sent_});
-      }
+      note_connection_error(wsi, {static_cast<const char*>(in), in == nullptr ? 0 : length});
       return 0;
     case LWS_CALLBACK_OPENSSL_PERFORM_SERVER_CERT_VERIFICATION:
       if (length == 0) note_certificate(in);
@@ -285,6 +284,42 @@ int Connection::on_connection(lws* wsi, int reason, void* in, std::size_t length
       return 0;
     default: return 0;
   }
+}
+
+void Connection::on_tls(SSL* connection, int where, int value) {
+  if (wsi_ == nullptr || lws_get_ssl(wsi_) != connection) return;
+  if ((where & SSL_CB_HANDSHAKE_START) != 0 && !certified_address_.empty())
+    expect_address(connection, certified_address_);
+  tls_failure_.note(connection, where, value);
+}
+
+/// All is ready for the request, as far as libwebsockets knows. It goes out unless this is not 0.
+int Connection::begin_request(void* in, std::size_t length) {
+  // It tries to write even if connect() has failed: we have taken the error from it.
+  if (loss_known_) return -1;
+  // OpenSSL has checked that, if it was told to in time.
+  if (!certified_address_.empty() && !is_for_address(lws_get_ssl(wsi_), certified_address_)) {
+    loss_ = {.cause = Cause::certificate, .detail = "IP address mismatch"};
+    loss_known_ = true;
+    return -1;
+  }
+  request_sent_ = true;
+  note_tcp_connected();
+  report_tls();
+  return add_headers(in, length);
+}
+
+void Connection::note_connection_error(lws* wsi, std::string_view said) {
+  wsi_ = wsi;
+  if (std::exchange(loss_known_, true)) return;
+  if (auto loss = tls_failure_.loss()) {
+    loss_ = *std::move(loss);
+    return;
+  }
+  loss_ = explain_upgrade_failure(
+      wsi_, said, {.tls = tls_, .tcp_connected = tcp_connected_, .request_sent = request_sent_});
+  if (loss_.cause == Cause::reset && tls_failure_.is_client_certificate_wanted())
+    loss_.detail += ", and a client certificate was asked for";
 }
 
 /// libwebsockets asks for our headers: `in` is where its pointer into a buffer of `length` is kept.

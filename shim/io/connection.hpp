@@ -15,6 +15,7 @@
 #include "shim/io/loop.hpp"
 #include "shim/io/message_assembler.hpp"
 #include "shim/io/milestone.hpp"
+#include "shim/io/tls_failure.hpp"
 #include "shim/io/ws_frame.hpp"
 
 namespace shim {
@@ -78,6 +79,7 @@ class Connection final : public ConnectionHandler {
   [[nodiscard]] bool is_finished() const { return wsi_ == nullptr && !starting_; }
 
   int on_connection(lws* wsi, int reason, void* in, std::size_t length) override;
+  void on_tls(SSL* connection, int where, int value) override;
 
  private:
   /// Who takes bytes from the socket once the connection is open.
@@ -105,6 +107,8 @@ class Connection final : public ConnectionHandler {
   void note_tcp_result();
   void note_connect_error(int error);
   void note_tcp_connected();
+  [[nodiscard]] int begin_request(void* in, std::size_t length);
+  void note_connection_error(lws* wsi, std::string_view said);
   void report_tls();
   void unwatch_tcp();
   void note_socket_error(int error);
@@ -123,6 +127,8 @@ class Connection final : public ConnectionHandler {
 
   bool starting_ = false;
   bool tls_ = false;
+  std::string certified_address_;  ///< that a certificate must be for, if it is not for a name
+  TlsFailure tls_failure_;
   bool tcp_connected_ = false;
   bool request_sent_ = false;
   bool open_ = false;

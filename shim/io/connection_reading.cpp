@@ -99,7 +99,8 @@ void Connection::take_apart(std::string_view bytes) {
             .cause = Cause::closed,
             .detail = "the backend breaks the WebSocket protocol: " + std::string(piece.bytes)};
         loss_known_ = true;
-        say_goodbye("\x03\xea");  // 1002, RFC 6455 § 7.4.1
+        say_goodbye(std::string{static_cast<char>(piece.close_code >> 8U),
+                                static_cast<char>(piece.close_code & 0xffU)});
         break;
     }
   }

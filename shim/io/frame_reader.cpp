@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "common/text.hpp"
+
 namespace shim {
 namespace {
 
@@ -14,6 +16,26 @@ std::size_t header_length(unsigned char second) {
     case 127: return 10;
     default: return 2;
   }
+}
+
+/// Codes that may be sent (RFC 6455 § 7.4, and IANA's registry).
+bool is_close_code(unsigned code) {
+  if (code >= 3000 && code <= 4999) return true;
+  return code >= 1000 && code <= 1014 && code != 1004 && code != 1005 && code != 1006;
+}
+
+/// A close frame that RFC 6455 § 5.5.1 allows, or the violation that it is.
+FrameReader::Piece judge_close(const FrameReader::Piece& close) {
+  using Kind = FrameReader::Kind;
+  if (close.bytes.empty()) return close;
+  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(close.bytes[i]); };
+  if (close.bytes.size() == 1 || !is_close_code(byte(0) * 256U + byte(1)))
+    return {.kind = Kind::violation, .bytes = "a close frame without a valid code"};
+  if (!is_utf8(close.bytes.substr(2)))
+    return {.kind = Kind::violation,
+            .bytes = "the reason of a close frame is not UTF-8",
+            .close_code = 1007};
+  return close;
 }
 
 }  // namespace
@@ -80,7 +102,8 @@ FrameReader::Piece FrameReader::take_control(std::string_view& bytes) {
   const Kind kind = opcode_ == Opcode::ping   ? Kind::ping
                     : opcode_ == Opcode::pong ? Kind::pong
                                               : Kind::close;
-  return {.kind = kind, .bytes = {control_.data(), control_bytes_}};
+  const Piece piece{.kind = kind, .bytes = {control_.data(), control_bytes_}};
+  return kind == Kind::close ? judge_close(piece) : piece;
 }
 
 FrameReader::Piece FrameReader::take_data(std::string_view& bytes) {

@@ -31,6 +31,7 @@ class FrameReader {
     bool first = false;         ///< data: the message starts here
     bool last = false;          ///< data: the message ends with these bytes
     std::uint64_t to_come = 0;  ///< data: what is still missing of this frame; the server's word
+    std::uint16_t close_code = 1002;  ///< violation: how the server is told (RFC 6455 § 7.4.1)
   };
 
   /// Takes the next piece from the front of `bytes`. Call it until it says need_more, and not again

@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstdlib>
 #include <stdexcept>
 
 namespace shim {
@@ -29,6 +30,10 @@ int on_lws(lws* connection, lws_callback_reasons reason, void* user, void* in, s
   switch (reason) {
     case LWS_CALLBACK_RAW_RX_FILE:
       static_cast<Loop*>(lws_context_user(lws_get_context(connection)))->dispatch();
+      return 0;
+    case LWS_CALLBACK_OPENSSL_LOAD_EXTRA_CLIENT_VERIFY_CERTS:
+      static_cast<Loop*>(lws_context_user(lws_get_context(connection)))
+          ->listen_to(static_cast<SSL_CTX*>(user));
       return 0;
     case LWS_CALLBACK_OPENSSL_PERFORM_SERVER_CERT_VERIFICATION:
       in = user;  // OpenSSL's verification context; `length` is its verdict so far
@@ -69,6 +74,9 @@ Loop::Loop(const Config& config)
       always_ready_(::eventfd(1, EFD_NONBLOCK | EFD_CLOEXEC)) {
   if (!epoll_ || !timer_ || !always_ready_) refuse("an epoll set, a timer or an event descriptor");
   lws_set_log_level(0, nullptr);
+  // libwebsockets would send everything through the proxy that the environment names, also what is
+  // meant for this machine: the token to a stranger, in clear. No thread of ours reads them now.
+  for (const char* const proxy : {"http_proxy", "socks_proxy"}) ::unsetenv(proxy);
 
   const auto limit = std::chrono::duration_cast<std::chrono::seconds>(config.connect_limit).count();
   lws_context_creation_info info{};
@@ -121,6 +129,18 @@ Loop::Loop(const Config& config)
 }
 
 Loop::~Loop() { lws_context_destroy(context_); }
+
+void Loop::listen_to(SSL_CTX* tls) {
+  constexpr int ours = 0;  // "app data"
+  SSL_CTX_set_ex_data(tls, ours, this);
+  SSL_CTX_set_info_callback(tls, [](const SSL* connection, int where, int value) {
+    const auto* const loop =
+        static_cast<Loop*>(SSL_CTX_get_ex_data(SSL_get_SSL_CTX(connection), ours));
+    // OpenSSL, too, changes it while it promises not to.
+    if (loop->tls_handler_ != nullptr)
+      loop->tls_handler_->on_tls(const_cast<SSL*>(connection), where, value);
+  });
+}
 
 void Loop::turn() {
   if (!library_needed_ || library_needed_()) {

@@ -13,6 +13,8 @@
 
 struct lws;
 struct lws_context;
+typedef struct ssl_st SSL;          // NOLINT(modernize-use-using): as OpenSSL declares them
+typedef struct ssl_ctx_st SSL_CTX;  // NOLINT(modernize-use-using)
 
 namespace shim {
 
@@ -22,6 +24,9 @@ class ConnectionHandler {
  public:
   /// `reason` is an enum lws_callback_reasons; the result goes back to libwebsockets.
   virtual int on_connection(lws* connection, int reason, void* in, std::size_t length) = 0;
+
+  /// What OpenSSL says of the progress of some connection (SSL_CTX_set_info_callback(3)).
+  virtual void on_tls(SSL* connection, int where, int value) = 0;
 
  protected:
   ~ConnectionHandler() = default;
@@ -46,7 +51,8 @@ class Loop {
 
   using Handler = std::function<void(std::uint32_t epoll_events)>;
 
-  /// Throws std::runtime_error if the system refuses what is needed.
+  /// Throws std::runtime_error if the system refuses what is needed. Forgets proxies that the
+  /// environment names, so no other thread may be running.
   explicit Loop(const Config& config);
   ~Loop();
   Loop(const Loop&) = delete;
@@ -70,6 +76,15 @@ class Loop {
 
   [[nodiscard]] lws_context* context() const { return context_; }
 
+  /// Who gets on_tls(): at most one connection at a time is in its handshake.
+  void watch_tls(ConnectionHandler* handler) { tls_handler_ = handler; }
+  void unwatch_tls(const ConnectionHandler* handler) {
+    if (tls_handler_ == handler) tls_handler_ = nullptr;
+  }
+
+  /// For the callback that libwebsockets calls when it has made its TLS context for clients.
+  void listen_to(SSL_CTX* tls);
+
   /// For the callback that libwebsockets calls: lets the handlers see what is ready.
   void dispatch() { dispatch_within(0); }
 
@@ -77,6 +92,7 @@ class Loop {
   void dispatch_within(int timeout_ms);
 
   lws_context* context_ = nullptr;
+  ConnectionHandler* tls_handler_ = nullptr;
   Descriptor epoll_;
   Descriptor timer_;
   Descriptor always_ready_;  ///< stands in for files that epoll does not take

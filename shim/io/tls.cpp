@@ -153,6 +153,17 @@ std::string check_client_cert(const std::string& cert, const std::string& key) {
   return {};
 }
 
+void expect_address(SSL* connection, const std::string& numeric) {
+  SSL_ctrl(connection, SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name, nullptr);
+  X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(connection), numeric.c_str());
+}
+
+bool is_for_address(const SSL* connection, const std::string& numeric) {
+  const std::unique_ptr<X509, void (*)(X509*)> certificate(SSL_get1_peer_certificate(connection),
+                                                           X509_free);
+  return certificate != nullptr && X509_check_ip_asc(certificate.get(), numeric.c_str(), 0) == 1;
+}
+
 ssize_t read_tls(SSL* connection, std::span<char> room) {
   ERR_clear_error();
   errno = 0;

@@ -37,6 +37,13 @@ struct TlsFacts {
 };
 [[nodiscard]] TlsFacts describe_tls(const SSL* connection);
 
+/// Makes a handshake that is about to begin check the certificate for this IP address, and name no
+/// host to the other side, which RFC 6066 § 3 keeps for names.
+void expect_address(SSL* connection, const std::string& numeric);
+
+/// Whether the certificate that the other side has shown is for this IP address.
+[[nodiscard]] bool is_for_address(const SSL* connection, const std::string& numeric);
+
 /// As read(2) on a non-blocking descriptor: the number of bytes, 0 at the end, -1 with errno set.
 /// Returns no more than one TLS record, and the whole of it if `room` is 16 KiB or more, so that
 /// OpenSSL holds nothing back of which the descriptor would not tell.

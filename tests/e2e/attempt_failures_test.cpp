@@ -55,14 +55,6 @@ TEST_CASE("attempts: a Unix socket that does not exist is tried again") {
   check_persistence("ws+unix://" + files.path("none.sock"), "unreachable: No such file");
 }
 
-TEST_CASE("attempts: a name with two addresses gets its second one in the same attempt") {
-  Backend backend;  // 127.0.0.1 only, while localhost may well be ::1 first
-  backend.start();
-  Host host(quick() + ("ws://localhost:" + std::to_string(backend.port())));
-  CHECK(host.expect_log("ready: ").find("attempts") == std::string::npos);
-  check_service(host);
-}
-
 TEST_CASE("attempts: a TCP handshake that never completes is given up and tried again") {
   RawServer server(0);
   server.clog();

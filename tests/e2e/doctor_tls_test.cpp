@@ -86,7 +86,8 @@ TEST_CASE("doctor: a backend that wants a client certificate") {
   const Certificate client("IP:127.0.0.1");
   if (!own.made || !client.made) return;
   Backend backend(own.served() + Arguments{"--client-ca", client.cert});
-  CHECK(diagnose(trusting(own) + wss(backend.port())).status == 3);
+  check_failure(diagnose(trusting(own) + wss(backend.port())), "upgrade", "client certificate",
+                "--client-cert");
   CHECK(diagnose(trusting(own) +
                  Arguments{"--client-cert", client.cert, "--client-key", client.key} +
                  wss(backend.port()))

@@ -19,9 +19,8 @@ std::string wss(const Backend& backend, const std::string& host = "127.0.0.1") {
   return "wss://" + host + ":" + std::to_string(backend.port()) + "/";
 }
 
-/// The versions that the next client on this socket offers: the contents of the extension
-/// supported_versions of its ClientHello (RFC 8446 § 4.2.1), two bytes each.
-std::string offered_versions(Host& host, const File& listener) {
+/// What the next client on this socket says first.
+std::string client_hello(Host& host, const File& listener) {
   pollfd waiting{.fd = listener.get(), .events = POLLIN, .revents = 0};
   host.expect("a connection", [&] { return ::poll(&waiting, 1, 0) == 1; });
   const File client(::accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC));
@@ -33,6 +32,12 @@ std::string offered_versions(Host& host, const File& listener) {
     const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(hello[i]); };
     return hello.size() >= 5 && hello.size() >= 5U + byte(3) * 256U + byte(4);
   });
+  return hello;
+}
+
+/// The versions that a ClientHello offers: the contents of its extension supported_versions
+/// (RFC 8446 § 4.2.1), two bytes each.
+std::string offered_versions(const std::string& hello) {
   // Its type, its length, and the length of the list: less than 256 both.
   for (std::size_t at = hello.find(std::string("\0\x2b\0", 3)); at != std::string::npos;
        at = hello.find(std::string("\0\x2b\0", 3), at + 1)) {
@@ -44,6 +49,25 @@ std::string offered_versions(Host& host, const File& listener) {
       return hello.substr(list, length);
   }
   return {};
+}
+
+/// How the first attempt ends.
+std::string outcome(const Certificate& served, const std::string& called) {
+  Backend backend(served.served() + Arguments{"--record-headers", served.files.path("headers")});
+  Host host(quick() + Arguments{"--ca-file", served.cert} + wss(backend, called));
+  host.expect("an outcome", [&] {
+    return host.count_log("link 1 ready: ") + host.count_log("link 1 failed ") > 0;
+  });
+  return host.log().back();
+}
+
+/// What an attempt fails of at a server that answers its first words with these bytes.
+std::string failure_at(const std::string& answer) {
+  RawServer server;
+  Host host(quick() + ("wss://127.0.0.1:" + std::to_string(server.port())));
+  RawConnection connection = server.accept();
+  connection.send_bytes(answer);
+  return host.expect_log("failed (attempt 1)");
 }
 
 void check_service(Host& host) {
@@ -74,7 +98,7 @@ TEST_CASE("tls: nothing older than 1.2 is offered, whatever OpenSSL's configurat
   const File listener = listening_socket(port.number(), 4);
   Host host(quick() + Arguments{"wss://127.0.0.1:" + std::to_string(port.number())},
             {.environment = {"OPENSSL_CONF=" + files.path("openssl.cnf")}});
-  CHECK(offered_versions(host, listener) == "\x03\x04\x03\x03");
+  CHECK(offered_versions(client_hello(host, listener)) == "\x03\x04\x03\x03");
 }
 
 TEST_CASE("tls: a certificate that nobody vouches for is refused and calls for a person") {
@@ -103,19 +127,46 @@ TEST_CASE("tls: a certificate for another name or address is refused") {
   const Certificate address("IP:127.0.0.1");
   const Certificate another("DNS:another.example");
   if (!name.made || !address.made || !another.made) return;
-  const auto outcome = [](const Certificate& served, const std::string& called) {
-    Backend backend(served.served());
-    Host host(quick() + Arguments{"--ca-file", served.cert} + wss(backend, called));
-    host.expect("an outcome", [&] {
-      return host.count_log("link 1 ready: ") + host.count_log("link 1 failed ") > 0;
-    });
-    return host.log().back();
-  };
   check_holds(outcome(name, "localhost"), "ready: ");
   check_holds(outcome(address, "127.0.0.1"), "ready: ");
   check_holds(outcome(name, "127.0.0.1"), "certificate");
   check_holds(outcome(another, "localhost"), "certificate");
   check_holds(outcome(another, "127.0.0.1"), "certificate");
+}
+
+TEST_CASE("tls: an IPv6 address is verified like any other, and stays what the request is for") {
+  const Certificate right("IP:::ffff:127.0.0.1");
+  const Certificate wrong("IP:2001:db8::1");
+  const Certificate name("DNS:localhost");
+  if (!right.made || !wrong.made || !name.made) return;
+  const std::string called = "[::ffff:127.0.0.1]";
+  check_holds(outcome(right, called), "ready: ");
+  check_holds(read_file(right.files.path("headers")), called + ":");
+  check_holds(outcome(wrong, called), "certificate: IP address mismatch");
+  check_holds(outcome(name, called), "certificate: IP address mismatch");
+  for (const Certificate* const other : {&wrong, &name})
+    CHECK(read_file(other->files.path("headers")).empty());
+}
+
+TEST_CASE("tls: the server is told which name is meant, but no address") {
+  const Port port;
+  const File listener = listening_socket(port.number(), 4);
+  const auto told = [&](const std::string& host_name, const std::string& what) {
+    Host host(quick() + ("wss://" + host_name + ":" + std::to_string(port.number())));
+    return client_hello(host, listener).find(what) != std::string::npos;
+  };
+  CHECK(told("localhost", "localhost"));
+  CHECK_FALSE(told("127.0.0.1", "127.0.0.1"));
+  CHECK_FALSE(told("[::ffff:127.0.0.1]", "["));
+}
+
+TEST_CASE("tls: what kept the handshake from being done is named") {
+  using namespace std::string_literals;
+  check_holds(failure_at("\x15\x03\x01\x00\x02\x02\x46"s), "tls: the backend offers no TLS of ver");
+  check_holds(failure_at("\x15\x03\x03\x00\x02\x02\x28"s),
+              "tls: the backend refuses the TLS handsh");
+  for (const char* const other : {"HTTP/1.1 400 Bad Request\r\n\r\n", "SSH-2.0-OpenSSH_9.2\r\n"})
+    check_holds(failure_at(other), "tls: what answers does not speak TLS");
 }
 
 TEST_CASE("tls: an expired certificate is refused") {
@@ -191,12 +242,12 @@ TEST_CASE("tls: a backend that asks for a client certificate gets it") {
   const Arguments trusting = quick() + Arguments{"--ca-file", server.cert};
   {
     Host host(trusting + wss(backend));
-    host.expect_log("failed (attempt 1)");
+    check_holds(host.expect_log("failed (attempt 1)"), "client certificate");
   }
   {
     Host host(trusting + Arguments{"--client-cert", stranger.cert, "--client-key", stranger.key} +
               wss(backend));
-    host.expect_log("failed (attempt 1)");
+    check_holds(host.expect_log("failed (attempt 1)"), "client certificate");
   }
   Host host(trusting + Arguments{"--client-cert", client.cert, "--client-key", client.key} +
             wss(backend));

@@ -1,12 +1,14 @@
 // Tokens: where they come from, where they go and where not (contract 2 and 11).
 
 #include <doctest/doctest.h>
+#include <poll.h>
 
 #include <filesystem>
 
 #include "backend.hpp"
 #include "host.hpp"
 #include "run.hpp"
+#include "tcp_servers.hpp"
 
 namespace e2e {
 namespace {
@@ -109,6 +111,21 @@ TEST_CASE("token: it does not go unencrypted to another machine unless somebody 
     CHECK(run({"config", url}, token).status == 0);
   }
   CHECK(run({"config", "--allow-plaintext-token", "ws://10.0.0.1/"}, token).status == 0);
+}
+
+TEST_CASE("token 11: proxies that the environment names get nothing of it") {
+  const Port port;
+  const File proxy = listening_socket(port.number(), 16);
+  const std::string where = "127.0.0.1:" + std::to_string(port.number());
+  const std::vector<std::string> environment{"http_proxy=" + where, "socks_proxy=" + where,
+                                             "MCP_WS_SHIM_TOKEN=hunter2"};
+  Backend backend({"--token", "hunter2"});
+  Host host(quick() + backend.url(), {.environment = environment});
+  host.initialize();
+  CHECK(run({"call", "--url", backend.url(), "tools/list"}, environment).status == 0);
+  CHECK(run({"doctor", backend.url()}, environment).status == 0);
+  pollfd asked{.fd = proxy.get(), .events = POLLIN, .revents = 0};
+  CHECK(::poll(&asked, 1, 0) == 0);
 }
 
 TEST_CASE("token: nobody finds it in /proc, in logs, in the cache or in answers") {

@@ -148,6 +148,7 @@ TEST_CASE("wire: a server that breaks the protocol is told so and left") {
   struct Row {
     std::string bytes;
     std::string why;
+    std::string code = "\x03\xea";
   };
   using namespace std::string_literals;
   for (const Row& row : std::vector<Row>{
@@ -157,6 +158,8 @@ TEST_CASE("wire: a server that breaks the protocol is told so and left") {
            {"\x09\x00"s, "a control frame is fragmented"},
            {"\x89\x7e\x00\x7e"s, "a control frame is too long"},
            {"\x80\x00"s, "a continuation of no message"},
+           {"\x88\x02\x03\xed"s, "a close frame without a valid code"},
+           {"\x88\x04\x03\xe8\xff\xfe"s, "is not UTF-8", "\x03\xef"},
        }) {
     RawServer server;
     Host host(quick() + server.url());
@@ -167,7 +170,7 @@ TEST_CASE("wire: a server that breaks the protocol is told so and left") {
       connection.send_bytes(row.bytes);
       const Frame frame = connection.receive_frame();
       CHECK(frame.opcode == Opcode::close);
-      CHECK(frame.payload == "\x03\xea");
+      CHECK(frame.payload == row.code);
     }
     check_holds(host.expect_log("lost"), row.why);
     server.accept().become_ready();

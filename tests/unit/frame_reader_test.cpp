@@ -127,6 +127,31 @@ TEST_CASE("FrameReader 4.1: a server that breaks the protocol is found out at th
   }
 }
 
+TEST_CASE(
+    "FrameReader 4.1: a close frame must have a code that may be sent, and a reason in UTF-8") {
+  const auto code = [](int number) { return bytes({number / 256, number % 256}); };
+  const auto found = [](const std::string& payload) {
+    const std::string stream = server_frame(0x88, payload);
+    std::string_view given = stream;
+    FrameReader reader;
+    const FrameReader::Piece piece = reader.next(given);
+    return piece.kind == Kind::violation ? int{piece.close_code} : 0;
+  };
+  CHECK(found("") == 0);
+  for (const int valid : {1000, 1001, 1003, 1007, 1011, 1012, 1014, 3000, 4000, 4999}) {
+    CAPTURE(valid);
+    CHECK(found(code(valid)) == 0);
+  }
+  for (const int invalid : {0, 999, 1004, 1005, 1006, 1015, 1016, 2999, 5000, 65535}) {
+    CAPTURE(invalid);
+    CHECK(found(code(invalid)) == 1002);
+  }
+  CHECK(found("\x03") == 1002);
+  CHECK(found(code(1000) + "gr\xc3\xbc\xc3\x9f") == 0);
+  CHECK(found(code(1000) + "\xff\xfe") == 1007);
+  CHECK(found(code(1000) + "cut \xc3") == 1007);
+}
+
 TEST_CASE("FrameReader 11: a frame that claims to be enormous is no more than its bytes") {
   FrameReader reader;
   const std::string header = bytes({0x81, 0x7f, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff});

@@ -45,6 +45,17 @@ TEST_CASE("remedies: whatever keeps a connection from being made has one, on one
   }
 }
 
+TEST_CASE("remedies: what a TLS handshake wants") {
+  const auto holds_for = [](Cause cause, const char* detail, const char* part) {
+    return holds(remedy_for({.cause = cause, .detail = detail}, "wss://h/"), part);
+  };
+  CHECK(holds_for(Cause::certificate, "the backend wants a client certificate", "--client-key"));
+  CHECK(holds_for(Cause::reset, "closed, and a client certificate was asked for", "--client-key"));
+  CHECK(
+      holds_for(Cause::tls, "the backend offers no TLS of version 1.2 or newer", "offer TLS 1.2"));
+  CHECK(holds_for(Cause::tls, "what answers does not speak TLS", "ws:// instead"));
+}
+
 TEST_CASE("remedies: nothing that listens") {
   CHECK(holds(remedy_for({.cause = Cause::refused}, here),
               "nothing listens on 127.0.0.1:8765; is the container up"));

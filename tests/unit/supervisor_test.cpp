@@ -219,6 +219,17 @@ TEST_CASE(
   }
 }
 
+TEST_CASE("supervisor 4.3: an attempt at once after a long one is not said to go to another URL") {
+  SupervisorRig rig;
+  rig.supervisor.wanted(rig.now);
+  rig.advance(2s);
+  rig.lose();
+  CHECK(milliseconds(rig.wait()) == 0);
+  const std::string& text = rig.last<action::Log>().text;
+  CHECK(text.find("next URL") == std::string::npos);
+  CHECK(text.find("; trying again at once") != std::string::npos);
+}
+
 TEST_CASE("supervisor 4.2: wanting never puts an attempt off") {
   SupervisorRig rig;
   rig.lose();  // 250 ms

@@ -47,5 +47,12 @@ TEST_CASE("text 11: only visible ASCII and space may stand in a header, a token 
   CHECK(is_visible_ascii(""));
 }
 
+TEST_CASE("text: what UTF-8 is") {
+  for (const char* const good : {"", "abc", "gr\xc3\xbc\xc3\x9f", "\xf0\x9f\x98\x80"})
+    CHECK(is_utf8(good));
+  for (const char* const bad : {"\xff", "\xc3", "\xc0\x80", "\xed\xa0\x80"})
+    CHECK_FALSE(is_utf8(bad));
+}
+
 }  // namespace
 }  // namespace shim

@@ -42,6 +42,11 @@ TEST_CASE("url: addresses that are understood") {
           "ws://my_host-1:8/{session}"},
       Row{"ws://h/@x:y", false, "h", 80, "/@x:y", "", "ws://h:80/@x:y"},
       Row{"ws+unix:///run/mcp.sock", false, "", 0, "/", "/run/mcp.sock", "ws+unix:///run/mcp.sock"},
+      Row{"ws+unix:///a%20b%3f%25.sock", false, "", 0, "/", "/a b?%.sock",
+          "ws+unix:///a%20b%3F%25.sock"},
+      Row{"ws://[fe80::1%eth0]:1", false, "fe80::1%eth0", 1, "/", "", "ws://[fe80::1%eth0]:1/"},
+      Row{"ws://[fe80::1%25eth0]:1", false, "fe80::1%eth0", 1, "/", "", "ws://[fe80::1%eth0]:1/"},
+      Row{"ws://[fe80::1%1]:1", false, "fe80::1%1", 1, "/", "", "ws://[fe80::1%1]:1/"},
   };
   for (const Row& row : rows) {
     CAPTURE(row.text);
@@ -65,7 +70,7 @@ TEST_CASE("url: authority() is what stands in a Host header") {
 
 TEST_CASE("url: what is no address of a backend is refused, with one line that repeats no secret") {
   const std::string secret = "s3cret";
-  const std::array<std::string, 33> texts{
+  const std::array texts = std::to_array<std::string>({
       "",
       "localhost:8080",
       "http://h/",
@@ -99,7 +104,17 @@ TEST_CASE("url: what is no address of a backend is refused, with one line that r
       "ws://[127.0.0.1]/",
       "ws+unix://relative.sock",
       "ws+unix://",
-  };
+      "ws+unix:///",
+      "ws+unix:///run/",
+      "ws+unix:///run/x.sock?key=" + secret,
+      "ws+unix:///run/{pid}.sock",
+      "ws+unix:///run/a%2",
+      "ws+unix:///run/a%zz",
+      "ws+unix:///run/a%00b",
+      "ws://[:::::]:1",
+      "ws://[::1%]:1",
+      "ws://[::1%a/b]:1",
+  });
   for (const std::string& text : texts) {
     CAPTURE(text);
     const auto parsed = parse_url(text);
@@ -113,16 +128,37 @@ TEST_CASE("url: what is no address of a backend is refused, with one line that r
 }
 
 TEST_CASE("url 2: only what cannot lead elsewhere is loopback") {
-  for (const char* const host : {"127.0.0.1", "127.1.2.3", "localhost", "[::1]"}) {
+  for (const char* const host : {"127.0.0.1", "127.1.2.3", "localhost", "LocalHost", "localhost.",
+                                 "[::1]", "[0:0:0:0:0:0:0:1]", "[::ffff:127.0.0.1]", "[::1%lo]"}) {
     CAPTURE(host);
     CHECK(std::get<Url>(parse_url("ws://" + std::string(host) + ":1")).is_loopback());
   }
   CHECK(std::get<Url>(parse_url("ws+unix:///s")).is_loopback());
   for (const char* const host :
-       {"127.evil.example", "127.0.0.1.evil.example", "127.", "10.0.0.1"}) {
+       {"127.evil.example", "127.0.0.1.evil.example", "127.", "10.0.0.1", "localhost.example",
+        "localhosts", "localhost..", "[::2]", "[::ffff:10.0.0.1]"}) {
     CAPTURE(host);
     CHECK_FALSE(std::get<Url>(parse_url("ws://" + std::string(host) + ":1")).is_loopback());
   }
+}
+
+TEST_CASE("url 10: the values of a query are all that is not shown of it") {
+  using Values = std::vector<std::string>;
+  const auto values = [](const char* text) {
+    return std::get<Url>(parse_url(text)).query_values();
+  };
+  CHECK(values("ws://h/p?a=1&s3cret&b=x%20y==&c=&&d=2?e=3") ==
+        Values{"1", "s3cret", "x%20y==", "2?e=3"});
+  CHECK(values("ws://h/p").empty());
+  CHECK(values("ws://h/p?").empty());
+  CHECK(values("ws+unix:///p").empty());
+}
+
+TEST_CASE("url: percent-encoding is taken off where it is whole") {
+  CHECK(percent_decoded("a%20b%2Fc") == "a b/c");
+  CHECK(percent_decoded("plain").value() == "plain");
+  for (const char* const text : {"%", "%2", "a%zz", "%2g", "%+1", "%-1"})
+    CHECK_FALSE(percent_decoded(text).has_value());
 }
 
 TEST_CASE("url: lengths have a limit, and just below it all is well") {
