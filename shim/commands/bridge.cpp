@@ -18,6 +18,7 @@
 #include "shim/core/session.hpp"
 #include "shim/io/cache.hpp"
 #include "shim/io/clock.hpp"
+#include "shim/io/descriptor.hpp"
 #include "shim/io/hardening.hpp"
 #include "shim/io/health_file.hpp"
 #include "shim/io/landlock.hpp"
@@ -235,6 +236,10 @@ void Bridge::start_afresh(const CheckFailed& failure) {
 }  // namespace
 
 int run_bridge(const Options& options) {
+  // Else something would be missing later, be it a connection or the host's end.
+  constexpr std::size_t descriptors_needed = 24;
+  if (!can_have_descriptors(descriptors_needed))
+    throw std::runtime_error("too few open files are allowed here (ulimit -n); 32 will do");
   keep_freed_memory();
   throw_on_failed_check();
   Bridge bridge(options);

@@ -2,13 +2,13 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <string_view>
 
 #include "common/text.hpp"
 #include "common/units.hpp"
+#include "shim/io/descriptor.hpp"
 #include "shim/io/landlock.hpp"
 #include "shim/io/libraries.hpp"
 #include "shim/io/log.hpp"
@@ -250,7 +250,7 @@ void CommandLine::show_settings() {
 }
 
 int usage_error(const std::string& text) {
-  std::fprintf(stderr, "mcp-ws-shim: %s\n", one_line(text).c_str());
+  complain(one_line(text));
   return 2;
 }
 
