@@ -26,7 +26,7 @@ class Log {
 
   enum class Format : std::uint8_t {
     text,  ///< time, level, message
-    json,  ///< one object per line: time, level, message, link, phase, and cause where there is one
+    json,  ///< one object per line: time, level, message, epoch, phase, and a cause if there is one
   };
   struct Options {
     LogLevel level = LogLevel::info;
