@@ -10,6 +10,7 @@
 #include "common/jsonrpc.hpp"
 #include "shim/io/link.hpp"
 #include "shim/io/loop.hpp"
+#include "shim/io/secrets.hpp"
 #include "shim/options/options.hpp"
 
 namespace shim {
@@ -61,6 +62,9 @@ class Client {
   /// Messages that were no JSON-RPC, or too long, and could not be matched with a request.
   [[nodiscard]] std::size_t invalid_messages() const { return invalid_messages_; }
 
+  /// What must not be seen of what the backend says.
+  [[nodiscard]] const Secrets& secrets() const { return secrets_; }
+
  private:
   [[nodiscard]] std::optional<Event> next(TimePoint deadline);
   template <typename Wanted>
@@ -77,6 +81,7 @@ class Client {
   const Settings& settings_;
   std::size_t endpoint_;
   std::deque<Event> inbox_;
+  Secrets secrets_;
   Loop loop_;
   Link link_;
   Epoch epoch_ = 0;

@@ -10,7 +10,6 @@
 
 #include "common/text.hpp"
 #include "shim/io/clock.hpp"
-#include "shim/io/secrets.hpp"
 
 namespace shim {
 namespace {
@@ -62,8 +61,10 @@ void Link::open(Epoch epoch, std::size_t endpoint, TimePoint now) {
     connection_lost({.cause = Cause::token, .detail = std::move(credentials.error)}, false);
     return;
   }
-  if (!credentials.token.empty())
+  if (!credentials.token.empty()) {
+    options_.secrets->add_token(credentials.token);
     headers_.emplace_back("Authorization", "Bearer " + credentials.token);
+  }
   const Url& url = options_.endpoints[endpoint_];
   if (!url.unix_path.empty() || is_numeric_address(url.host)) {
     addresses_ = {url.host};
@@ -140,7 +141,7 @@ void Link::arm_address_timer(Duration wait) {
 void Link::connection_lost(Loss loss, bool before_tcp) {
   connection_ = nullptr;
   // A backend may say in its own words what we have sent it.
-  loss.detail = without_secrets(std::move(loss.detail), secrets_in(headers_));
+  loss.detail = options_.secrets->removed_from(std::move(loss.detail));
   if (before_tcp && !addresses_.empty()) {
     if (options_.on_milestone)
       options_.on_milestone({.kind = Milestone::Kind::address_failed, .text = loss.detail});

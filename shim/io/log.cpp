@@ -137,7 +137,7 @@ std::string check_log_file(const std::string& path) {
   return {};
 }
 
-Log::Log(const Options& options) : options_(options) {
+Log::Log(const Options& options, const Secrets& secrets) : options_(options), secrets_(secrets) {
   try {
     logger_ = std::make_unique<spdlog::logger>("mcp-ws-shim", make_sink(options_));
   } catch (const spdlog::spdlog_ex&) {
@@ -153,7 +153,9 @@ Log::~Log() = default;
 void Log::write(const action::Log& line) {
   const auto level = to_spdlog(line.level);
   if (!logger_->should_log(level)) return;
-  logger_->log(level, format_line(line, options_.format));
+  action::Log shown = line;
+  shown.text = secrets_.removed_from(std::move(shown.text));
+  logger_->log(level, format_line(shown, options_.format));
 }
 
 void Log::reopen() {

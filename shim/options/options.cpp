@@ -75,10 +75,13 @@ void check_together(const Options& options) {
 
 /// Nobody who looks at our environment later finds a secret there (proc(5)).
 void forget_secret_variables() {
-  for (const char* const name : {"MCP_WS_SHIM_TOKEN", "MCP_WS_SHIM_HEADER"}) {
-    char* const value = std::getenv(name);
-    if (value != nullptr) std::memset(value, '*', std::strlen(value));
-  }
+  const auto forget = [](char* secret) {
+    if (secret != nullptr) std::memset(secret, '*', std::strlen(secret));
+  };
+  forget(std::getenv("MCP_WS_SHIM_TOKEN"));
+  forget(std::getenv("MCP_WS_SHIM_HEADER"));
+  char* const urls = std::getenv("MCP_WS_SHIM_URL");
+  if (urls != nullptr) forget(std::strchr(urls, '?'));
 }
 
 const char* name(Origin origin) {
@@ -255,6 +258,11 @@ int usage_error(const std::string& text) {
 }
 
 }  // namespace
+
+bool Options::has_secret() const {
+  return has_token() || !headers.empty() ||
+         std::ranges::any_of(endpoints, [](const Url& url) { return !url.query_values().empty(); });
+}
 
 ParsedOptions parse_options(int argc, const char* const* argv) {
   CommandLine line;

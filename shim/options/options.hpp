@@ -56,6 +56,8 @@ struct Options {
   std::vector<ShownSetting> shown;  ///< for `config` and `doctor`
 
   [[nodiscard]] bool has_token() const { return !token.empty() || !token_file.empty(); }
+  /// Whether there is anything that is for the backend only.
+  [[nodiscard]] bool has_secret() const;
 };
 
 struct ParsedOptions {
