@@ -28,6 +28,7 @@ Link::Options link_options(const Options& options, Secrets& secrets) {
     Token::Read read = token.read();
     return Link::Credentials{std::move(read.token), std::move(read.error)};
   };
+  out.allow_plaintext_token = options.allow_plaintext_token;
   out.secrets = &secrets;
   out.subprotocol = options.subprotocol;
   out.message_bytes_max = options.core.max_message;

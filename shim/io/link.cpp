@@ -74,6 +74,14 @@ void Link::open(Epoch epoch, std::size_t endpoint, TimePoint now) {
   }
 }
 
+/// A token may go unencrypted to this machine only. A name is trusted for where it leads, not for
+/// what it is: `localhost`, too, is what the system makes of it.
+bool Link::must_stay_here() const {
+  return !options_.allow_plaintext_token && !options_.endpoints[endpoint_].tls &&
+         std::ranges::any_of(headers_,
+                             [](const auto& header) { return is_authorization(header.first); });
+}
+
 void Link::resolved(const Resolver::Result& result) {
   if (result.addresses.empty()) {
     connection_lost(
@@ -83,6 +91,17 @@ void Link::resolved(const Resolver::Result& result) {
     return;
   }
   addresses_.assign(result.addresses.rbegin(), result.addresses.rend());
+  if (must_stay_here()) {
+    std::erase_if(addresses_, [](const std::string& at) { return !is_loopback_address(at); });
+    if (addresses_.empty()) {
+      connection_lost(
+          {.cause = Cause::lookup_failed,
+           .detail = options_.endpoints[endpoint_].host + " is " + result.addresses.front() +
+                     ", another machine, to which a token would go unencrypted"},
+          false);
+      return;
+    }
+  }
   if (options_.on_milestone) {
     std::string all;
     for (const std::string& address : result.addresses) all += (all.empty() ? "" : ", ") + address;

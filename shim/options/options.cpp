@@ -12,6 +12,7 @@
 #include "shim/io/landlock.hpp"
 #include "shim/io/libraries.hpp"
 #include "shim/io/log.hpp"
+#include "shim/io/secrets.hpp"
 #include "shim/io/tls.hpp"
 #include "shim/io/token.hpp"
 #include "shim/options/settings.hpp"
@@ -55,12 +56,11 @@ void check_together(const Options& options) {
     const std::string error = check_log_file(options.log.file);
     if (!error.empty()) throw UsageError(error);
   }
-  if (!options.has_token()) return;
-  const bool two = std::ranges::any_of(options.headers, [](const auto& header) {
-    return header.first.size() == 13 &&
-           ::strncasecmp(header.first.c_str(), "authorization", 13) == 0;
-  });
-  if (two) throw UsageError("give either a token or an Authorization header");
+  const bool has_authorization = std::ranges::any_of(
+      options.headers, [](const auto& header) { return is_authorization(header.first); });
+  if (!options.has_token() && !has_authorization) return;
+  if (options.has_token() && has_authorization)
+    throw UsageError("give either a token or an Authorization header");
   if (options.command != Command::doctor) {  // to which that is one of its steps
     const std::string error = Token(options.token, options.token_file).read().error;
     if (!error.empty()) throw UsageError(error);
