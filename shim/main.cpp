@@ -1,4 +1,3 @@
-#include <cstdio>
 #include <exception>
 
 #include "shim/commands/bridge.hpp"
@@ -30,7 +29,7 @@ int main(int argc, char** argv) {
     const shim::ParsedOptions parsed = shim::parse_options(argc, argv);
     return parsed.options ? run(*parsed.options) : parsed.exit_status;
   } catch (const std::exception& error) {
-    std::fprintf(stderr, "mcp-ws-shim: %s\n", error.what());
+    shim::complain(error.what());
     return 1;
   }
 }

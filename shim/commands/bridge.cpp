@@ -18,6 +18,7 @@
 #include "shim/core/session.hpp"
 #include "shim/io/cache.hpp"
 #include "shim/io/clock.hpp"
+#include "shim/io/descriptor.hpp"
 #include "shim/io/hardening.hpp"
 #include "shim/io/health_file.hpp"
 #include "shim/io/landlock.hpp"
@@ -67,6 +68,14 @@ Link::Options with_ack_timeout(Link::Options options, const Settings& settings) 
   return options;
 }
 
+/// What the backend says of a loss in its own words must not show what we have sent it.
+Settings with_scrubbing(Settings settings, const Secrets& secrets) {
+  settings.without_secrets = [&secrets](std::string text) {
+    return secrets.removed_from(std::move(text));
+  };
+  return settings;
+}
+
 /// The core between its adapters: facts from them go in, its orders are carried out.
 class Bridge {
  public:
@@ -84,6 +93,7 @@ class Bridge {
   void settle();
   void perform(Actions& actions);
   void start_afresh(const CheckFailed& failure);
+  [[nodiscard]] std::string store(const action::StoreCache& order);
 
   void carry_out(action::OpenLink& order) { link_.open(order.epoch, order.endpoint, now_); }
   void carry_out(action::CloseLink& order) { link_.close(order.epoch, order.politely); }
@@ -98,8 +108,8 @@ class Bridge {
     sink_(event::CacheLoaded{order.version, cache_.load(order.version)});
   }
   void carry_out(action::StoreCache& order) {
-    const std::string error = cache_.store(order.version, order.text);
-    if (!error.empty()) log_.write(LogLevel::warn, "nothing is cached: " + error);
+    if (const std::string error = store(order); !error.empty())
+      log_.write(LogLevel::warn, "nothing is cached: " + error);
   }
   void carry_out(action::Log& order) { log_.write(order); }
   void carry_out(action::Finish& order) {
@@ -108,6 +118,8 @@ class Bridge {
   }
 
   const Options& options_;
+  Secrets secrets_;
+  const Settings settings_;
   Log log_;
   std::deque<Event> inbox_;
   EventSink sink_ = [this](Event event) { inbox_.push_back(std::move(event)); };
@@ -128,11 +140,14 @@ class Bridge {
   StatusFile status_{version};
   std::optional<TimePoint> last_failure_;
   bool finished_ = false;
+  bool backend_tells_ = false;  ///< it has repeated a secret in what was to be cached
 };
 
 Bridge::Bridge(const Options& options)
     : options_(options),
-      log_(options.log),
+      secrets_(secrets_of(options)),
+      settings_(with_scrubbing(options.core, secrets_)),
+      log_(options.log, secrets_),
       loop_(loop_config(options, std::ranges::any_of(options.endpoints, &Url::tls))),
       signals_(loop_,
                [this](Event event) {
@@ -141,11 +156,11 @@ Bridge::Bridge(const Options& options)
                }),
       parent_(loop_, sink_),
       suspend_(loop_, sink_),
-      link_(loop_, with_ack_timeout(link_options(options), options.core), sink_),
+      link_(loop_, with_ack_timeout(link_options(options, secrets_), options.core), sink_),
       cache_(options.cache_dir, options.core.endpoints.front()),
       output_(loop_, STDOUT_FILENO, sink_),
       input_(loop_, STDIN_FILENO, options.core.max_message, sink_),
-      session_(std::make_unique<Session>(options.core, random_seed(), now_)) {
+      session_(std::make_unique<Session>(settings_, random_seed(), now_)) {
   if (options.core.has_health_file)
     health_file_.emplace(loop_, options.health_file, options.core.health_max_age, sink_);
   log_.write(LogLevel::info, std::string("mcp-ws-shim ") + version + " for " +
@@ -220,6 +235,12 @@ void Bridge::perform(Actions& actions) {
   output_.flush();
 }
 
+/// Returns an error text the first time that it fails, else an empty one.
+std::string Bridge::store(const action::StoreCache& order) {
+  if (!secrets_.are_in(order.text)) return cache_.store(order.version, order.text);
+  return std::exchange(backend_tells_, true) ? "" : "the backend repeats a secret in its answers";
+}
+
 /// A failed check is our own fault, and the host's session must outlive it: everything pending is
 /// settled, and a new core goes on with what is known of the session. Twice in a minute is beyond
 /// mending.
@@ -230,16 +251,20 @@ void Bridge::start_afresh(const CheckFailed& failure) {
   Actions actions;
   Estate estate = session_->abandon(actions);
   perform(actions);
-  session_ = std::make_unique<Session>(options_.core, random_seed(), now_, std::move(estate));
+  session_ = std::make_unique<Session>(settings_, random_seed(), now_, std::move(estate));
 }
 
 }  // namespace
 
 int run_bridge(const Options& options) {
+  // Else something would be missing later, be it a connection or the host's end.
+  constexpr std::size_t descriptors_needed = 24;
+  if (!can_have_descriptors(descriptors_needed))
+    throw std::runtime_error("too few open files are allowed here (ulimit -n); 32 will do");
   keep_freed_memory();
   throw_on_failed_check();
   Bridge bridge(options);
-  harden(options.has_token() || !options.headers.empty());
+  harden(options.has_secret());
   if (options.sandbox) bridge.enter_sandbox();
   bridge.run();
   return 0;

@@ -38,14 +38,15 @@ std::string ascii_json(const std::string& text) {
   return value.is_discarded() ? printable(text) : value.dump(-1, ' ', true);
 }
 
-void show_progress(std::string_view params) {
+/// What there is to show of a progress notification; empty if nothing.
+std::string describe_progress(std::string_view params) {
   const auto value = json_value(params);
-  if (!value.is_object() || !value.contains("progress")) return;
+  if (!value.is_object() || !value.contains("progress")) return {};
   std::string line = "progress " + value["progress"].dump(-1, ' ', true);
   if (value.contains("total")) line += " of " + value["total"].dump(-1, ' ', true);
   if (value.contains("message") && value["message"].is_string())
     line += ": " + value["message"].get<std::string>();
-  say(printable(line));
+  return printable(line);
 }
 
 bool is_tool_error(const std::string& result) {
@@ -70,6 +71,7 @@ class Call {
   [[nodiscard]] int notify();
   [[nodiscard]] int print(const std::string& result) const;
   [[nodiscard]] int report(const Client::Answer& answer, const std::string& about) const;
+  void say_of_backend(std::string text) const;
 
   [[nodiscard]] mcp::Method method() const { return mcp::method(call_.method); }
 
@@ -171,7 +173,10 @@ int Call::ask() {
   const std::string id = client_->next_id();
   sent_ = true;
   const Client::Answer answer =
-      client_->ask(call_.method, params_, deadline_, [](std::string_view p) { show_progress(p); });
+      client_->ask(call_.method, params_, deadline_, [this](std::string_view progress) {
+        if (const std::string line = describe_progress(progress); !line.empty())
+          say_of_backend(line);
+      });
   if (answer.kind == Client::Answer::Kind::result) return print(answer.text);
   const bool may_cancel =
       options_.core.protocol != Protocol::jsonrpc && method() != mcp::Method::initialize;
@@ -197,12 +202,17 @@ int Call::print(const std::string& result) const {
              : done;
 }
 
+/// A backend may say in its own words what we have sent it.
+void Call::say_of_backend(std::string text) const {
+  say(client_->secrets().removed_from(std::move(text)));
+}
+
 /// Says why there is no result, and returns the exit status for that.
 int Call::report(const Client::Answer& answer, const std::string& about) const {
   const std::string what = url_ + ": " + printable(about, 80) + ": ";
   switch (answer.kind) {
     case Client::Answer::Kind::error:
-      say("the backend answered with an error: " + ascii_json(answer.text));
+      say_of_backend("the backend answered with an error: " + ascii_json(answer.text));
       return refused;
     case Client::Answer::Kind::invalid:
       say(what + "the answer is of no use: " + answer.text);
@@ -225,7 +235,7 @@ int Call::report(const Client::Answer& answer, const std::string& about) const {
 
 int run_call(const Options& options) {
   ::signal(SIGPIPE, SIG_IGN);  // who does not read our result is an error to report
-  harden(options.has_token() || !options.headers.empty());
+  harden(options.has_secret());
   return Call(options).run();
 }
 

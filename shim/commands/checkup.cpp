@@ -54,6 +54,8 @@ void Checkup::note(Step step) {
   const TimePoint now = monotonic_now();
   if (!step.time && step.verdict != Verdict::skipped) step.time = now - mark_;
   mark_ = now;
+  // A backend may say in its own words what we have sent it.
+  step.detail = client_.secrets().removed_from(std::move(step.detail));
   steps_.push_back(std::move(step));
   on_step_(steps_.back());
 }

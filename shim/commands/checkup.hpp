@@ -49,7 +49,6 @@ class Checkup {
   void check_health_file();
   [[nodiscard]] std::string describe(const Client::Answer& answer) const;
   [[nodiscard]] std::string server(const nlohmann::json& info) const;
-  [[nodiscard]] std::string without_secrets(std::string text) const;
 
   const Options& options_;
   const Url& url_;

@@ -26,8 +26,9 @@ Link::Options with_milestones(Link::Options options, MilestoneSink on_milestone)
 Client::Client(const Options& options, std::size_t endpoint, MilestoneSink on_milestone)
     : settings_(options.core),
       endpoint_(endpoint),
+      secrets_(secrets_of(options)),
       loop_(loop_config(options, options.endpoints[endpoint].tls)),
-      link_(loop_, with_milestones(link_options(options), std::move(on_milestone)),
+      link_(loop_, with_milestones(link_options(options, secrets_), std::move(on_milestone)),
             [this](Event event) { inbox_.push_back(std::move(event)); }) {}
 
 /// What happens next; nothing if that is not before the deadline.

@@ -10,6 +10,7 @@
 #include "common/jsonrpc.hpp"
 #include "shim/io/link.hpp"
 #include "shim/io/loop.hpp"
+#include "shim/io/secrets.hpp"
 #include "shim/options/options.hpp"
 
 namespace shim {
@@ -65,6 +66,9 @@ class Client {
   /// request; empty if there were none.
   [[nodiscard]] std::string about_invalid_messages() const;
 
+  /// What must not be seen of what the backend says.
+  [[nodiscard]] const Secrets& secrets() const { return secrets_; }
+
  private:
   [[nodiscard]] std::optional<Event> next(TimePoint deadline);
   template <typename Wanted>
@@ -81,6 +85,7 @@ class Client {
   const Settings& settings_;
   std::size_t endpoint_;
   std::deque<Event> inbox_;
+  Secrets secrets_;
   Loop loop_;
   Link link_;
   Epoch epoch_ = 0;

@@ -35,7 +35,7 @@ void print(const std::string& text) {
 
 int run_doctor(const Options& options) {
   ::signal(SIGPIPE, SIG_IGN);  // nobody reads on; the exit status still tells
-  harden(options.has_token() || !options.headers.empty());
+  harden(options.has_secret());
   const bool colours = wants_colours();
   int status = nothing_failed;
   for (std::size_t i = 0; i < options.endpoints.size(); ++i) {

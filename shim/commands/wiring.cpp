@@ -13,7 +13,14 @@ Loop::Config loop_config(const Options& options, bool tls) {
           .client_key = options.client_key};
 }
 
-Link::Options link_options(const Options& options) {
+Secrets secrets_of(const Options& options) {
+  Secrets secrets;
+  secrets.add_headers(options.headers);
+  for (const Url& url : options.endpoints) secrets.add_query(url);
+  return secrets;
+}
+
+Link::Options link_options(const Options& options, Secrets& secrets) {
   Link::Options out;
   out.endpoints = options.endpoints;
   out.headers = options.headers;
@@ -21,6 +28,8 @@ Link::Options link_options(const Options& options) {
     Token::Read read = token.read();
     return Link::Credentials{std::move(read.token), std::move(read.error)};
   };
+  out.allow_plaintext_token = options.allow_plaintext_token;
+  out.secrets = &secrets;
   out.subprotocol = options.subprotocol;
   out.message_bytes_max = options.core.max_message;
   out.connect_timeout = options.core.connect_timeout;

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -56,6 +57,8 @@ struct Settings {
   Duration init_timeout = std::chrono::seconds(15);
   bool trace_messages = false;  ///< log the head of each message at level trace
   std::string shim_version{};   ///< for the server info of an answer of our own
+  /// What is to be shown of a printable text of the backend's; empty: all of it.
+  std::function<std::string(std::string)> without_secrets{};
 };
 
 }  // namespace shim

@@ -124,6 +124,7 @@ void Supervisor::lost(TimePoint now, const Loss& loss, Actions& out) {
   }
   last_error_ = std::string(name(loss.cause));
   if (!loss.detail.empty()) last_error_ += ": " + loss.detail;
+  if (settings_.without_secrets) last_error_ = settings_.without_secrets(std::move(last_error_));
 
   if (!was_ready && endpoint_ == 0) first_failed_at_ = now;
   if (loss.retry_after) not_before_[endpoint_] = now + *loss.retry_after;

@@ -2,6 +2,7 @@
 
 #include <sys/types.h>
 
+#include <cstddef>
 #include <span>
 #include <string_view>
 #include <utility>
@@ -26,6 +27,13 @@ class Descriptor {
 
 /// Writes all of `text`, to a file on a disk. False, with errno, if that fails.
 [[nodiscard]] bool write_all(int fd, std::string_view text);
+
+/// Whether so many descriptors more can be had, after raising our soft limit (getrlimit(2)) if that
+/// stands in the way and may be raised.
+[[nodiscard]] bool can_have_descriptors(std::size_t count);
+
+/// Says one line on stderr, unless nobody reads there and it would have to wait.
+void complain(std::string_view text);
 
 /// Puts something in the place of standard streams that we were started without, so that no socket
 /// of ours becomes one of them: an input at its end, an output that nobody reads, a log that goes

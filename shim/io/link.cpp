@@ -10,7 +10,6 @@
 
 #include "common/text.hpp"
 #include "shim/io/clock.hpp"
-#include "shim/io/secrets.hpp"
 
 namespace shim {
 namespace {
@@ -62,8 +61,10 @@ void Link::open(Epoch epoch, std::size_t endpoint, TimePoint now) {
     connection_lost({.cause = Cause::token, .detail = std::move(credentials.error)}, false);
     return;
   }
-  if (!credentials.token.empty())
+  if (!credentials.token.empty()) {
+    options_.secrets->add_token(credentials.token);
     headers_.emplace_back("Authorization", "Bearer " + credentials.token);
+  }
   const Url& url = options_.endpoints[endpoint_];
   if (!url.unix_path.empty() || is_numeric_address(url.host)) {
     addresses_ = {url.host};
@@ -71,6 +72,14 @@ void Link::open(Epoch epoch, std::size_t endpoint, TimePoint now) {
   } else {
     resolver_.lookup(url.host, [this](const Resolver::Result& result) { resolved(result); });
   }
+}
+
+/// A token may go unencrypted to this machine only. A name is trusted for where it leads, not for
+/// what it is: `localhost`, too, is what the system makes of it.
+bool Link::must_stay_here() const {
+  return !options_.allow_plaintext_token && !options_.endpoints[endpoint_].tls &&
+         std::ranges::any_of(headers_,
+                             [](const auto& header) { return is_authorization(header.first); });
 }
 
 void Link::resolved(const Resolver::Result& result) {
@@ -82,6 +91,17 @@ void Link::resolved(const Resolver::Result& result) {
     return;
   }
   addresses_.assign(result.addresses.rbegin(), result.addresses.rend());
+  if (must_stay_here()) {
+    std::erase_if(addresses_, [](const std::string& at) { return !is_loopback_address(at); });
+    if (addresses_.empty()) {
+      connection_lost(
+          {.cause = Cause::lookup_failed,
+           .detail = options_.endpoints[endpoint_].host + " is " + result.addresses.front() +
+                     ", another machine, to which a token would go unencrypted"},
+          false);
+      return;
+    }
+  }
   if (options_.on_milestone) {
     std::string all;
     for (const std::string& address : result.addresses) all += (all.empty() ? "" : ", ") + address;
@@ -140,7 +160,7 @@ void Link::arm_address_timer(Duration wait) {
 void Link::connection_lost(Loss loss, bool before_tcp) {
   connection_ = nullptr;
   // A backend may say in its own words what we have sent it.
-  loss.detail = without_secrets(std::move(loss.detail), secrets_in(headers_));
+  loss.detail = options_.secrets->removed_from(std::move(loss.detail));
   if (before_tcp && !addresses_.empty()) {
     if (options_.on_milestone)
       options_.on_milestone({.kind = Milestone::Kind::address_failed, .text = loss.detail});

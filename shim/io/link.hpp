@@ -15,6 +15,7 @@
 #include "shim/io/loop.hpp"
 #include "shim/io/milestone.hpp"
 #include "shim/io/resolver.hpp"
+#include "shim/io/secrets.hpp"
 #include "shim/io/ws_frame.hpp"
 
 namespace shim {
@@ -34,7 +35,10 @@ class Link {
     std::vector<Url> endpoints;
     std::vector<std::pair<std::string, std::string>> headers;  ///< name, value; already checked
     std::function<Credentials()> credentials;                  ///< asked at each attempt
-    std::string subprotocol;                                   ///< empty: offer none
+    /// Whether a token or an Authorization header may go unencrypted to another machine.
+    bool allow_plaintext_token = false;
+    Secrets* secrets = nullptr;  ///< not ours; gets each token, and is kept out of each loss
+    std::string subprotocol;     ///< empty: offer none
     std::size_t message_bytes_max = 0;
     Duration connect_timeout{};
     Duration ack_timeout{};  ///< see Connection; zero: the system's
@@ -67,6 +71,7 @@ class Link {
   void connection_lost(Loss loss, bool before_tcp);
   void close_connection(bool politely);
   [[nodiscard]] bool is_current(Epoch epoch) const { return epoch == epoch_; }
+  [[nodiscard]] bool must_stay_here() const;
 
   Loop& loop_;
   Options options_;

@@ -21,30 +21,6 @@
 namespace shim {
 namespace {
 
-/// Writes each line with one write() that never waits.
-class StderrSink final : public spdlog::sinks::base_sink<spdlog::details::null_mutex> {
- protected:
-  void sink_it_(const spdlog::details::log_msg& message) override {
-    spdlog::memory_buf_t line;
-    if (lost_ > 0) {
-      const std::string note = "mcp-ws-shim: " + std::to_string(lost_) + " log lines were lost\n";
-      line.append(note.data(), note.data() + note.size());
-    }
-    formatter_->format(message, line);
-    // A pipe takes up to PIPE_BUF (4096) bytes whole or not at all; our lines are shorter.
-    if (stream_.write({line.data(), line.size()}) < 0) {
-      ++lost_;
-    } else {
-      lost_ = 0;
-    }
-  }
-  void flush_() override {}
-
- private:
-  StandardStream stream_{STDERR_FILENO, StandardStream::Direction::out};
-  std::uint64_t lost_ = 0;
-};
-
 spdlog::level::level_enum to_spdlog(LogLevel level) {
   switch (level) {
     case LogLevel::trace: return spdlog::level::trace;
@@ -77,11 +53,46 @@ std::string as_text(const action::Log& line) {
 /// What follows the time in the object.
 std::string as_json(const action::Log& line) {
   std::string out = R"("level":")" + std::string(name(line.level)) + R"(","message":)" +
-                    jsonrpc::quote(line.text) + R"(,"link":)" + std::to_string(line.epoch) +
+                    jsonrpc::quote(line.text) + R"(,"epoch":)" + std::to_string(line.epoch) +
                     R"(,"phase":")" + std::string(name(line.phase)) + '"';
   if (!line.cause.empty()) out += R"(,"cause":")" + std::string(line.cause) + '"';
   return out + "}";
 }
+
+std::string format_line(const action::Log& line, Log::Format format) {
+  return format == Log::Format::json ? as_json(line) : as_text(line);
+}
+
+/// Writes each line with one write() that never waits.
+class StderrSink final : public spdlog::sinks::base_sink<spdlog::details::null_mutex> {
+ public:
+  explicit StderrSink(Log::Format format) : format_(format) {}
+
+ protected:
+  void sink_it_(const spdlog::details::log_msg& message) override {
+    spdlog::memory_buf_t line;
+    if (lost_ > 0) {
+      spdlog::details::log_msg note = message;
+      const std::string text =
+          format_line({LogLevel::warn, std::to_string(lost_) + " log lines were lost"}, format_);
+      note.payload = text;
+      formatter_->format(note, line);
+    }
+    formatter_->format(message, line);
+    // A pipe takes up to PIPE_BUF (4096) bytes whole or not at all; our lines are shorter.
+    if (stream_.write({line.data(), line.size()}) < 0) {
+      ++lost_;
+    } else {
+      lost_ = 0;
+    }
+  }
+  void flush_() override {}
+
+ private:
+  Log::Format format_;
+  StandardStream stream_{STDERR_FILENO, StandardStream::Direction::out};
+  std::uint64_t lost_ = 0;
+};
 
 /// A FIFO would hold us up when it is opened, and again when nobody reads it.
 bool is_fit_for_log(const std::string& path, bool& is_regular) {
@@ -104,7 +115,7 @@ std::shared_ptr<spdlog::sinks::sink> make_file_sink(const std::string& path) {
 std::shared_ptr<spdlog::sinks::sink> make_sink(const Log::Options& options) {
   std::shared_ptr<spdlog::sinks::sink> sink;
   if (options.file.empty()) {
-    sink = std::make_shared<StderrSink>();
+    sink = std::make_shared<StderrSink>(options.format);
   } else {
     sink = make_file_sink(options.file);
   }
@@ -126,7 +137,7 @@ std::string check_log_file(const std::string& path) {
   return {};
 }
 
-Log::Log(const Options& options) : options_(options) {
+Log::Log(const Options& options, const Secrets& secrets) : options_(options), secrets_(secrets) {
   try {
     logger_ = std::make_unique<spdlog::logger>("mcp-ws-shim", make_sink(options_));
   } catch (const spdlog::spdlog_ex&) {
@@ -142,7 +153,9 @@ Log::~Log() = default;
 void Log::write(const action::Log& line) {
   const auto level = to_spdlog(line.level);
   if (!logger_->should_log(level)) return;
-  logger_->log(level, options_.format == Format::json ? as_json(line) : as_text(line));
+  action::Log shown = line;
+  shown.text = secrets_.removed_from(std::move(shown.text));
+  logger_->log(level, format_line(shown, options_.format));
 }
 
 void Log::reopen() {

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "shim/core/action.hpp"
+#include "shim/io/secrets.hpp"
 
 namespace spdlog {
 class logger;
@@ -26,7 +27,7 @@ class Log {
 
   enum class Format : std::uint8_t {
     text,  ///< time, level, message
-    json,  ///< one object per line: time, level, message, link, phase, and cause where there is one
+    json,  ///< one object per line: time, level, message, epoch, phase, and a cause if there is one
   };
   struct Options {
     LogLevel level = LogLevel::info;
@@ -35,8 +36,9 @@ class Log {
     std::string file;  ///< empty: stderr
   };
 
-  /// Throws std::runtime_error with one clear line if the file cannot be opened.
-  explicit Log(const Options& options);
+  /// None of the secrets gets into a line; they must outlive the log, and may grow. Throws
+  /// std::runtime_error with one clear line if the file cannot be opened.
+  Log(const Options& options, const Secrets& secrets);
   ~Log();
   Log(const Log&) = delete;
   Log& operator=(const Log&) = delete;
@@ -50,6 +52,7 @@ class Log {
 
  private:
   Options options_;
+  const Secrets& secrets_;
   std::unique_ptr<spdlog::logger> logger_;
 };
 

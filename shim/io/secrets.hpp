@@ -1,20 +1,47 @@
 #pragma once
 
+#include <deque>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include "common/url.hpp"
+
 namespace shim {
 
-/// What a backend that echoes our headers could show of them: each value, and what stands behind
-/// its first space, such as a token behind `Bearer`. What is shorter than four characters is none.
-[[nodiscard]] std::vector<std::string> secrets_in(
-    const std::vector<std::pair<std::string, std::string>>& headers);
+/// What goes to the backend and to nobody else (contract 10, 11): tokens, values of headers and of
+/// the URLs' queries. A backend may repeat them in whatever it says. What is shorter than four
+/// characters is no secret.
+class Secrets {
+ public:
+  /// Each value, and what stands behind its first space, such as a password behind `Basic`.
+  void add_headers(const std::vector<std::pair<std::string, std::string>>& headers);
+  /// Each value of the query, as it is written and decoded.
+  void add_query(const Url& url);
+  /// Of the tokens the last few are remembered: they may be renewed without end.
+  void add_token(const std::string& token);
 
-/// `text`, made printable() before, with each of the secrets replaced by `...`, even if only the
-/// first eight characters or more of it are there: the other side may have cut it.
-[[nodiscard]] std::string without_secrets(std::string text,
-                                          const std::vector<std::string>& secrets);
+  /// `text`, made printable() before, with each of the secrets replaced by `...`, even if only the
+  /// first eight characters or more of it are there: the other side may have cut it.
+  [[nodiscard]] std::string removed_from(std::string text) const;
+
+  /// Whether one that is long enough not to be a word stands in a JSON text, however escaped.
+  [[nodiscard]] bool are_in(std::string_view json) const;
+
+ private:
+  static constexpr std::size_t tokens_max = 16;
+
+  void add(std::string_view text);
+  void find_forms();
+
+  std::vector<std::string> texts_;
+  std::deque<std::string> tokens_;  ///< the latest one last
+  /// All of them as printable() shows them, themselves and within JSON, the longest first.
+  std::vector<std::string> forms_;
+};
+
+/// Whether a header of this name carries what a token does.
+[[nodiscard]] bool is_authorization(const std::string& header_name);
 
 }  // namespace shim

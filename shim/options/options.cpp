@@ -2,7 +2,6 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <iterator>
@@ -10,9 +9,11 @@
 
 #include "common/text.hpp"
 #include "common/units.hpp"
+#include "shim/io/descriptor.hpp"
 #include "shim/io/landlock.hpp"
 #include "shim/io/libraries.hpp"
 #include "shim/io/log.hpp"
+#include "shim/io/secrets.hpp"
 #include "shim/io/tls.hpp"
 #include "shim/io/token.hpp"
 #include "shim/options/settings.hpp"
@@ -56,8 +57,9 @@ void check_together(const Options& options) {
     const std::string error = check_log_file(options.log.file);
     if (!error.empty()) throw UsageError(error);
   }
-  if (!options.has_token()) return;
-  if (options.authorises()) throw UsageError("give either a token or an Authorization header");
+  if (!options.has_token() && !options.authorises()) return;
+  if (options.has_token() && options.authorises())
+    throw UsageError("give either a token or an Authorization header");
   if (options.command != Command::doctor) {  // to which that is one of its steps
     const std::string error = Token(options.token, options.token_file).read().error;
     if (!error.empty()) throw UsageError(error);
@@ -86,10 +88,13 @@ void check_upgrade_size(const Options& options) {
 
 /// Nobody who looks at our environment later finds a secret there (proc(5)).
 void forget_secret_variables() {
-  for (const char* const name : {"MCP_WS_SHIM_TOKEN", "MCP_WS_SHIM_HEADER"}) {
-    char* const value = std::getenv(name);
-    if (value != nullptr) std::memset(value, '*', std::strlen(value));
-  }
+  const auto forget = [](char* secret) {
+    if (secret != nullptr) std::memset(secret, '*', std::strlen(secret));
+  };
+  forget(std::getenv("MCP_WS_SHIM_TOKEN"));
+  forget(std::getenv("MCP_WS_SHIM_HEADER"));
+  char* const urls = std::getenv("MCP_WS_SHIM_URL");
+  if (urls != nullptr) forget(std::strchr(urls, '?'));
 }
 
 const char* example(Command command) {
@@ -287,16 +292,20 @@ void CommandLine::show_settings() {
 }
 
 int usage_error(const std::string& text) {
-  std::fprintf(stderr, "mcp-ws-shim: %s\n", one_line(text).c_str());
+  complain(one_line(text));
   return 2;
 }
 
 }  // namespace
 
 bool Options::authorises() const {
-  return std::ranges::any_of(headers, [](const auto& header) {
-    return ::strcasecmp(header.first.c_str(), "authorization") == 0;
-  });
+  return std::ranges::any_of(headers,
+                             [](const auto& header) { return is_authorization(header.first); });
+}
+
+bool Options::has_secret() const {
+  return has_token() || !headers.empty() ||
+         std::ranges::any_of(endpoints, [](const Url& url) { return !url.query_values().empty(); });
 }
 
 ParsedOptions parse_options(int argc, const char* const* argv) {

@@ -58,6 +58,8 @@ struct Options {
   [[nodiscard]] bool has_token() const { return !token.empty() || !token_file.empty(); }
   /// Whether one of the headers is Authorization; never together with a token.
   [[nodiscard]] bool authorises() const;
+  /// Whether there is anything that is for the backend only.
+  [[nodiscard]] bool has_secret() const;
 };
 
 struct ParsedOptions {

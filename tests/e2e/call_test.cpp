@@ -379,4 +379,27 @@ TEST_CASE("call: from start to result on loopback it takes less than 15 ms") {
   CHECK(fastest <= allowed(15ms));
 }
 
+TEST_CASE("call: a backend that repeats a secret in an error or in progress does not show it") {
+  RawServer server;
+  const std::string secret = "s3cret-5f0e2b7c";
+  Command command(
+      {"call", "--url", server.url() + "?key=" + secret, "--protocol", "jsonrpc", "tools/list"},
+      {"MCP_WS_SHIM_TOKEN=tok-" + secret});
+  RawConnection connection = server.accept();
+  connection.become_ready();
+  const Json id = Json::parse(connection.receive_text())["id"];
+  const std::string said = "no " + secret + " and no tok-" + secret;
+  connection.send_text(Json{{"jsonrpc", "2.0"},
+                            {"method", "notifications/progress"},
+                            {"params", {{"progressToken", id}, {"progress", 1}, {"message", said}}}}
+                           .dump());
+  connection.send_text(
+      Json{{"jsonrpc", "2.0"}, {"id", id}, {"error", {{"code", 1}, {"message", said}}}}.dump());
+  const Outcome outcome = command.finish();
+  CHECK(outcome.status == 4);
+  check_holds(outcome.err, "progress 1: no ... and no ...");
+  check_holds(outcome.err, "answered with an error: ");
+  CHECK(outcome.err.find("s3cret") == std::string::npos);
+}
+
 }  // namespace e2e

@@ -1,12 +1,16 @@
 // The log: where it goes, what it says, and that it stays out of the way (contract 10).
 
 #include <doctest/doctest.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <csignal>
 #include <filesystem>
+#include <sstream>
+#include <thread>
 
 #include "backend.hpp"
 #include "host.hpp"
@@ -130,10 +134,41 @@ TEST_CASE("log: --log-format json writes one object per line with stable keys") 
     const Json json = Json::parse(line, nullptr, false);
     REQUIRE(json.is_object());
     for (const char* key : {"time", "level", "message", "phase"}) CHECK(json[key].is_string());
-    CHECK(json["link"].is_number_unsigned());
+    CHECK(json["epoch"].is_number_unsigned());
     saw_cause = saw_cause || json.contains("cause");
   }
   CHECK(saw_cause);
+}
+
+TEST_CASE("log: --log-format json stays so when lines were lost on a stderr that nobody read") {
+  Backend backend;
+  Ends log = make_pipe();
+  const Ends input = make_pipe();
+  const Process shim({shim_program(), "--backoff-base", "1ms", "--backoff-cap", "2ms",
+                      "--log-level", "debug", "--log-format", "json", backend.url()},
+                     {}, Streams{.in = input.read.get(), .out = -1, .err = log.write.get()});
+  log.write.close();
+  const Deadline full(patience);
+  int unread = 0;
+  for (int before = -1; unread != before && !full.passed();) {
+    before = unread;
+    std::this_thread::sleep_for(scaled(300ms));
+    REQUIRE(::ioctl(log.read.get(), FIONREAD, &unread) == 0);
+  }
+  std::string text;
+  const Deadline told(patience);
+  while (text.find("lines were lost") == std::string::npos && !told.passed()) {
+    std::array<char, 4096> bytes{};
+    const ssize_t count = ::read(log.read.get(), bytes.data(), bytes.size());
+    if (count > 0) text.append(bytes.data(), static_cast<std::size_t>(count));
+  }
+  text.resize(text.rfind('\n') + 1);
+  check_holds(text, "lines were lost");
+  std::istringstream lines(text);
+  for (std::string line; std::getline(lines, line);) {
+    CAPTURE(line);
+    CHECK(Json::parse(line, nullptr, false)["epoch"].is_number_unsigned());
+  }
 }
 
 TEST_CASE("log: trace shows the heads of messages and nothing of what they say") {

@@ -129,6 +129,22 @@ TEST_CASE("lookup: a name whose first address swallows all gets its second one i
   CHECK(host.count_log("link 1 ready: ") == 1);
 }
 
+TEST_CASE("lookup 11: localhost is trusted with a token only where it is this machine") {
+  if (cannot_preload()) return;
+  Scripted world("find 192.0.2.1");
+  const std::string url = "ws://localhost:" + std::to_string(world.backend.port()) + "/";
+  HostOptions options = world.options();
+  SUBCASE("a token") { options.environment.emplace_back("MCP_WS_SHIM_TOKEN=hunter2"); }
+  SUBCASE("a header that is one") {
+    options.environment.emplace_back("MCP_WS_SHIM_HEADER=authorization: Basic hunter2");
+  }
+  Host host(quick() + url, options);
+  check_holds(host.expect_log("failed (attempt 1)"), "192.0.2.1, another machine");
+  world.say("find 192.0.2.1 127.0.0.1");
+  host.initialize();
+  CHECK(host.count_log("unreachable") + host.count_log("connect-timeout") == 0);
+}
+
 TEST_CASE("lookup: one that hangs does not hold the end up") {
   if (cannot_preload()) return;
   Scripted world("hang");

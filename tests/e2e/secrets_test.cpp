@@ -135,12 +135,70 @@ TEST_CASE("secrets: a backend that repeats the token does not get it into logs o
   RawConnection connection = server.accept();
   check_holds(connection.upgrade(), token);
   connection.send_frame(Opcode::close, "\x11\x31no " + header_secret + " and no Bearer " + token);
-  check_holds(host.expect_log("4401"), "(no ... and no ...)");
+  check_holds(host.expect_log("4401"), "(no ... and no Bearer ...)");
   Written all;
   all.add("an error answer", host.expect_answer(id).text);
   check_holds(all.all(), "4401");
   all.add_tree(places.path(""));
   for (const std::string& line : host.log()) all.add("stderr", line);
+}
+
+TEST_CASE(
+    "secrets: nor does one that repeats a value of the URL or says it as method, id or name") {
+  const TempDir places;
+  RawServer server;
+  const std::string decoded = "q y/" + query_secret;
+  Host host(quick() + Arguments{"--log-level", "trace", "--offline", "cache", "--cache-dir",
+                                places.path("cache"), "--queue-timeout", "300ms"},
+            {.environment = {"MCP_WS_SHIM_URL=" + server.url() + "?" + header_secret +
+                                 "&key=q%20y%2F" + query_secret + "&k=" + query_secret,
+                             "MCP_WS_SHIM_TOKEN=" + token, "XDG_RUNTIME_DIR=" + places.path("")}});
+  Written all;
+  RawConnection connection = server.accept();
+  connection.become_ready();
+  all.add_process(host.pid());
+  const int asked = host.request("initialize", {{"protocolVersion", "2025-11-25"},
+                                                {"capabilities", Json::object()},
+                                                {"clientInfo", {{"name", "x"}, {"version", "1"}}}});
+  const Json request = Json::parse(connection.receive_text());
+  for (const std::string& secret : {token, header_secret, query_secret}) {
+    connection.send_text(Json{{"jsonrpc", "2.0"}, {"id", secret}, {"result", 1}}.dump());
+    connection.send_text(Json{{"jsonrpc", "2.0"}, {"method", secret}}.dump());
+  }
+  // PHP writes slashes so.
+  const std::string escaped = "q y\\/" + query_secret;
+  connection.send_text(R"({"jsonrpc":"2.0","id":)" + request["id"].dump() +
+                       R"(,"result":{"protocolVersion":"2025-11-25","capabilities":{},)"
+                       R"("serverInfo":{"name":"x","version":"1"},"instructions":")" +
+                       escaped + "\"}}");
+  host.expect_result(asked);
+  host.notify("notifications/initialized");
+  host.expect_log("nothing is cached: the backend repeats a secret");
+  connection.send_frame(Opcode::close, "\x11\x31" + header_secret + " " + decoded);
+  check_holds(host.expect_log("4401"), "(... ...)");
+  const int late = host.request("tools/list");
+  RawConnection second = server.accept();
+  second.become_ready();
+  const Json again = Json::parse(second.receive_text());
+  const Json result{{"protocolVersion", query_secret}, {"capabilities", Json::object()}};
+  second.send_text(Json{{"jsonrpc", "2.0"}, {"id", again["id"]}, {"result", result}}.dump());
+  host.expect_log("incompatible");
+  all.add("an error answer", host.expect_answer(late).text);
+  check_holds(all.all(), "last_error");
+  all.add_tree(places.path(""));
+  for (const std::string& line : host.log()) all.add("stderr", line);
+}
+
+TEST_CASE("secrets: a value in the URL alone is enough for the shim to leave no core dumps") {
+  RawServer server;
+  Host host(quick() + (server.url() + "?key=" + query_secret));
+  server.accept().become_ready();
+  host.expect_log("ready: ");
+  const std::string limits = read_file("/proc/" + std::to_string(host.pid()) + "/limits");
+  const std::size_t core = limits.find("Max core file size");
+  REQUIRE(core != std::string::npos);
+  const std::string line = limits.substr(core, limits.find('\n', core) - core);
+  CHECK_MESSAGE(line.find("unlimited") == std::string::npos, line);
 }
 
 }  // namespace e2e

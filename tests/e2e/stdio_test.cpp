@@ -177,6 +177,46 @@ TEST_CASE("stdio: a stderr that nobody reads does not hold the shim up") {
   CHECK(host.expect_exit() == 0);
 }
 
+TEST_CASE("stdio: an error is not waited with until somebody reads stderr") {
+  const Ends full = make_pipe();
+  set_nonblocking(full.write);
+  const std::string piece(4096, 'x');
+  while (::write(full.write.get(), piece.data(), piece.size()) > 0) {
+  }
+  // A description of its own, without O_NONBLOCK.
+  const std::string path = "/proc/self/fd/" + std::to_string(full.read.get());
+  const File stderr_of_shim = open_file(path, O_WRONLY);
+  for (const Arguments& wrong : {Arguments{"--no-such-flag"}, Arguments{"http://x/"}}) {
+    Process shim(Arguments{shim_program()} + wrong, {}, Streams{.err = stderr_of_shim.get()});
+    CHECK(shim.wait(allowed(patience)) == 2);
+  }
+}
+
+TEST_CASE("stdio: where too few files may be open one line says so, and nothing hangs") {
+  for (const char* const limit : {"10", "12", "16"}) {
+    const TempDir files;
+    const File err = open_file(files.path("err"), O_WRONLY | O_CREAT);
+    Process shim({"/bin/sh", "-c", "ulimit -n " + std::string(limit) + "; exec \"$@\"", "sh",
+                  shim_program(), "ws://127.0.0.1:1/"},
+                 {}, Streams{.err = err.get()});
+    CHECK(shim.wait(allowed(patience)) == 1);
+    const std::string said = read_file(files.path("err"));
+    check_holds(said, "mcp-ws-shim: too few open files");
+    CHECK(std::ranges::count(said, '\n') == 1);
+  }
+}
+
+TEST_CASE("stdio: a soft limit of open files that is too low is raised") {
+  Backend backend(Arguments{});
+  const Ends in = make_pipe();
+  const Ends out = make_pipe();
+  Process shim(
+      {"/bin/sh", "-c", "ulimit -S -n 12; exec \"$@\"", "sh", shim_program(), backend.url()}, {},
+      Streams{.in = in.read.get(), .out = out.write.get(), .err = -1});
+  REQUIRE(::write(in.write.get(), session.data(), session.size()) > 0);
+  check_session_answers(read_until(out.read, "\"hi\""));
+}
+
 TEST_CASE("stdio: a closed stderr does not hold the shim up") {
   Backend backend(Arguments{});
   Host host(quick() + backend.url(), {.read_log = false});

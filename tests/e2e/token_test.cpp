@@ -98,6 +98,16 @@ TEST_CASE("token: two tokens are one too many") {
                     {"MCP_WS_SHIM_TOKEN=t"});
 }
 
+TEST_CASE("token: an Authorization header is one, wherever it is said") {
+  const std::vector<std::string> header{"MCP_WS_SHIM_HEADER=AUTHORIZATION: Basic hunter2"};
+  check_usage_error({"ws://example.org/"}, header);
+  check_usage_error({"--header", "Authorization: Bearer x", "ws://10.0.0.1/"});
+  CHECK(run({"config", "ws://127.0.0.1/"}, header).status == 0);
+  CHECK(run({"config", "wss://example.org/"}, header).status == 0);
+  CHECK(run({"config", "--allow-plaintext-token", "ws://10.0.0.1/"}, header).status == 0);
+  CHECK(run({"config", "--header", "X-Other: x", "ws://10.0.0.1/"}).status == 0);
+}
+
 TEST_CASE("token: it does not go unencrypted to another machine unless somebody insists") {
   const std::vector<std::string> token{"MCP_WS_SHIM_TOKEN=hunter2"};
   for (const char* url : {"ws://example.org/", "ws://10.0.0.1:8765/", "ws://[2001:db8::1]/",

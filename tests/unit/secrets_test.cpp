@@ -5,11 +5,23 @@
 namespace shim {
 namespace {
 
-std::string shown(const std::string& text, const std::string& header_value) {
-  return without_secrets(text, secrets_in({{"X-Any", "other-value"}, {"Name", header_value}}));
+Secrets with_header(const std::string& value) {
+  Secrets secrets;
+  secrets.add_headers({{"X-Any", "other-value"}, {"Name", value}});
+  return secrets;
 }
 
-TEST_CASE("secrets: a backend's echo of a header is not shown") {
+Secrets with_query(const std::string& query) {
+  Secrets secrets;
+  secrets.add_query(std::get<Url>(parse_url("ws://h/p?" + query)));
+  return secrets;
+}
+
+std::string shown(const std::string& text, const std::string& header_value) {
+  return with_header(header_value).removed_from(text);
+}
+
+TEST_CASE("secrets 10: a backend's echo of a header is not shown") {
   CHECK(shown("bad Bearer s3cret", "Bearer s3cret") == "bad ...");
   CHECK(shown("bad token s3cret, s3cret!", "Bearer s3cret") == "bad token ..., ...!");
   CHECK(shown("two words: tok 123.", "Bearer tok 123") == "two words: ....");
@@ -18,17 +30,60 @@ TEST_CASE("secrets: a backend's echo of a header is not shown") {
   CHECK(shown(R"(a\\b-c)", R"(a\b-c)") == "...");  // as printable() writes it
 }
 
-TEST_CASE("secrets: the beginning of a long one is one, too") {
+TEST_CASE("secrets 10: the beginning of a long one is one, too") {
   CHECK(shown("bad 0123456789ab", "Bearer 0123456789abcdef") == "bad ...");
   CHECK(shown("bad 01234567)", "Bearer 0123456789abcdef") == "bad ...)");
   CHECK(shown("bad 0123456", "Bearer 0123456789abcdef") == "bad 0123456");
 }
 
-TEST_CASE("secrets: all else stays") {
+TEST_CASE("secrets 10: all else stays") {
   CHECK(shown("closed with code 1001", "abc") == "closed with code 1001");
   CHECK(shown("code 100", "100") == "code 100");  // too short to be one
   CHECK(shown("", "s3cret").empty());
-  CHECK(without_secrets("text", {}) == "text");
+  CHECK(Secrets().removed_from("text") == "text");
+}
+
+TEST_CASE("secrets 10: values of a query are secrets as written and decoded, with a name or not") {
+  const Secrets secrets = with_query("a=s3cret&p%2Fq-r&b=x%20yz&c=abc");
+  CHECK(secrets.removed_from("s3cret p%2Fq-r p/q-r x%20yz x yz abc a b c") ==
+        "... ... ... ... ... abc a b c");
+}
+
+TEST_CASE("secrets 10: however JSON writes one it is not shown, and no part of it is left over") {
+  CHECK(shown(R"(id "abcdefgh\\/ijkl")", "abcdefgh/ijkl") == R"(id "...")");
+  CHECK(shown(R"(id "abcdefgh\\"ijkl")", R"(abcdefgh"ijkl)") == R"(id "...")");
+  CHECK(shown("12345678-long 12345678", "Bearer 12345678-long") == "... ...");
+  Secrets secrets = with_header("12345678");
+  secrets.add_token("12345678-and-more");
+  CHECK(secrets.removed_from("12345678-and-more") == "...");
+}
+
+TEST_CASE("secrets 10: tokens are known as long as they may be heard of, not for ever") {
+  Secrets secrets;
+  for (int i = 0; i < 1000; ++i) secrets.add_token("token-" + std::to_string(i) + "-x");
+  CHECK(secrets.removed_from("token-999-x token-990-x") == "... ...");
+  CHECK(secrets.removed_from("token-999-x, tok") == "..., tok");
+  CHECK_FALSE(secrets.are_in("\"token-5-x\""));
+}
+
+TEST_CASE("secrets 6: one is found in a JSON text, however that escapes it") {
+  Secrets secrets = with_query("k=abcd%2Fefgh&w=tools");
+  secrets.add_token(R"(to"k\en-1)");
+  CHECK(secrets.are_in(R"({"a":"abcd/efgh"})"));
+  CHECK(secrets.are_in(R"({"a":"xabcd\/efghx"})"));
+  CHECK(secrets.are_in(R"({"a":"\u0061bcd\u002Fefgh"})"));
+  CHECK(secrets.are_in(R"({"a":"to\"k\\en-1"})"));
+  CHECK_FALSE(secrets.are_in(R"({"a":"abcd/efg","tools":[]})"));  // a word is none
+  CHECK_FALSE(secrets.are_in(R"({"a":"\u12"})"));
+  CHECK_FALSE(secrets.are_in("\\"));
+  CHECK_FALSE(Secrets().are_in("{}"));
+}
+
+TEST_CASE("secrets 11: which header is a token") {
+  CHECK(is_authorization("Authorization"));
+  CHECK(is_authorization("AUTHORIZATION"));
+  CHECK_FALSE(is_authorization("X-Authorization"));
+  CHECK_FALSE(is_authorization("Author"));
 }
 
 }  // namespace

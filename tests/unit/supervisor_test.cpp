@@ -230,6 +230,16 @@ TEST_CASE("supervisor 4.3: an attempt at once after a long one is not said to go
   CHECK(text.find("; trying again at once") != std::string::npos);
 }
 
+TEST_CASE("supervisor 10: what is not to be shown of a loss is neither logged nor kept") {
+  SupervisorRig rig;
+  rig.settings.without_secrets = [](std::string text) {
+    return text.replace(text.find("s3cret"), 6, "...");
+  };
+  rig.lose({.cause = Cause::closed, .detail = "no s3cret!"});
+  CHECK(rig.supervisor.last_error() == "closed: no ...!");
+  CHECK(rig.last<action::Log>().text.find("s3cret") == std::string::npos);
+}
+
 TEST_CASE("supervisor 4.2: wanting never puts an attempt off") {
   SupervisorRig rig;
   rig.lose();  // 250 ms
