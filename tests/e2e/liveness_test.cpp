@@ -252,7 +252,8 @@ TEST_CASE("liveness: nor does the path count as dead while the shim does not rea
   backend.become_ready();
   host.expect_log("ready: ");
   send_large_call(host);
-  host.linger(scaled(100ms));
+  host.flush();
+  host.linger(scaled(200ms));
   host.read_at_most(0);
   const std::string note =
       R"({"jsonrpc":"2.0","method":"notifications/x","params":{"x":")" + filler(4000, 'x') + "\"}}";
