@@ -87,7 +87,8 @@ TEST_CASE("env file 2: an empty value means not set, but for the subprotocol") {
 }
 
 TEST_CASE("settings files 2: what stands in the wrong place is not repeated, its line is told") {
-  const std::string secrets[] = {"Authorization: Bearer SEKRIT", "c2VjcmV0LXRva2Vu0", "SEKRITx9"};
+  const std::string secrets[] = {"Authorization: Bearer SEKRIT", "c2VjcmV0LXRva2Vu0",
+                                 "SEKRITx9SEKRITx9"};
   for (const std::string& secret : secrets) {
     for (const std::string& text : {secret,
                                     secret + "=",
@@ -106,7 +107,7 @@ TEST_CASE("settings files 2: what stands in the wrong place is not repeated, its
                                     "max-message = " + secret,
                                     "replay = " + secret,
                                     "url = " + secret,
-                                    "header = " + secret.substr(15),
+                                    "header = " + secret.substr(secret.find(':') + 1),
                                     "MCP_WS_SHIM_TOKEN=\"" + secret,
                                     "header = \"\"\"\n" + secret + "\n\"\"\""}) {
       CAPTURE(text);
