@@ -87,9 +87,9 @@ inline std::vector<std::string> methods_in(const std::vector<std::string>& texts
 
 /// A legacy session, established and initialized, whose backend has these capabilities.
 inline void establish_with(Driver& d, std::string_view capabilities = all_lists,
-                           std::string_view asked = "2025-11-25") {
+                           std::string_view wanted = asked) {
   if (d.session.phase() != Phase::ready) d.go_ready();
-  d.host(initialize("0", asked));
+  d.host(initialize("0", wanted));
   d.backend(answer("0", initialize_result(capabilities)));
   d.host(notify("notifications/initialized"));
   d.forget();
@@ -149,19 +149,19 @@ inline constexpr std::string_view backend_url = "ws://backend:1/";
 
 /// The text of a cache file of the backend of default_settings().
 inline std::string cache_file(std::initializer_list<CachedResult> results,
-                              std::string_view asked = "2025-11-25") {
+                              std::string_view wanted = asked) {
   CacheEntry entry;
   for (const CachedResult& one : results) static_cast<void>(entry.put(one.method, one.result));
-  const auto text = entry.serialise(backend_url, asked);
+  const auto text = entry.serialise(backend_url, wanted);
   REQUIRE(text.has_value());
   return *text;
 }
 
 /// What the files of a driver hold for a version; an entry that knows nothing if that is none.
-inline CacheEntry cached_in(const Driver& d, const std::string& asked = "2025-11-25") {
-  const auto file = d.cache_files.find(asked);
+inline CacheEntry cached_in(const Driver& d, const std::string& wanted = asked) {
+  const auto file = d.cache_files.find(wanted);
   if (file == d.cache_files.end()) return {};
-  return CacheEntry::parse(file->second, d.settings.endpoints.front(), asked)
+  return CacheEntry::parse(file->second, d.settings.endpoints.front(), wanted)
       .value_or(CacheEntry());
 }
 
