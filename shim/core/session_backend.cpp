@@ -133,7 +133,13 @@ void Session::learn(const Request& request, const Message& answer) {
 void Session::learn_setting(const Request& request) {
   jsonrpc::Reader reader;
   Message asked;
-  if (request.modern() || reader.read(request.kept_text, asked) != jsonrpc::Read::message) return;
+  if (request.modern()) return;
+  if (reader.read(request.kept_text, asked) != jsonrpc::Read::message) {
+    warn(subscriptions_log_,
+         "too much is in flight: what the host has just set will not survive a "
+         "restart of the backend");
+    return;
+  }
   const std::string uri = jsonrpc::unquote(asked.uri);
   if (request.method == mcp::Method::set_level) {
     legacy_.level_set(asked.params);

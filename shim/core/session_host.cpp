@@ -141,7 +141,7 @@ void Session::host_request(std::string text, const Message& message) {
   request.id = message.id;
   request.method = method;
   if (reads_mcp()) request.version = jsonrpc::unquote(message.meta_protocol_version);
-  request.has_cursor = !message.cursor.empty();
+  request.has_cursor = !message.cursor.empty() && message.cursor != "null";
   request.accepted = now_;
   request.order = ++last_order_;
   if (reads_mcp() && jsonrpc::is_string_or_number(message.meta_progress_token))
@@ -313,7 +313,8 @@ void Session::send(Outbox::Item item) {
     const bool keep =
         request->waits_for_ever() ||
         ((changes_the_session(request->method) || (request->replayable && !request->replayed)) &&
-         pending_.kept_bytes() + item.text.size() <= settings_.queue_bytes);
+         (pending_.kept_bytes() == 0 ||
+          pending_.kept_bytes() + item.text.size() <= settings_.queue_bytes));
     pending_.sent(*request, epoch(), keep ? item.text : std::string(), now_);
     if (request->method == mcp::Method::set_level)
       item.text = with_heartbeats(std::move(item.text));
