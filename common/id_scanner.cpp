@@ -5,8 +5,8 @@
 namespace shim {
 namespace {
 
-constexpr std::size_t captured_bytes_max = 256;
-constexpr std::size_t ids_max = 4;
+constexpr std::size_t key_bytes_max = 256;  // of method names, too
+constexpr std::size_t ids_of_message_max = 4;
 constexpr std::string_view byte_order_mark = "\xef\xbb\xbf";
 
 /// An id goes into an answer as it is, so it must be valid JSON whatever surrounds it here.
@@ -22,23 +22,23 @@ void IdScanner::feed(std::string_view bytes) {
   for (const char c : bytes) {
     if (dead_) return;
     if (in_string_) {
-      if (depth_ == 1) take(c);
+      if (at_members()) take(c);
       if (escaped_) {
         escaped_ = false;
       } else if (c == '\\') {
         escaped_ = true;
       } else if (c == '"') {
-        in_string_ = false;
-        if (depth_ == 1 && expect_ == Expect::key) expect_ = Expect::colon;
+        end_of_string();
       }
     } else if (c == '"') {
       if (!started_) dead_ = true;
       in_string_ = true;
-      if (depth_ == 1 && expect_ == Expect::key) key_.clear();
-      if (depth_ == 1) take(c);
+      if (!at_members()) continue;
+      if (expect_ == Expect::key) key_.clear();
+      take(c);
     } else if (!jsonrpc::is_space(c)) {
       structural(c);
-    } else if (depth_ == 1 && expect_ == Expect::value && !value_.empty()) {
+    } else if (at_members() && expect_ == Expect::value && !value_.empty()) {
       take(c);  // so that `1 2` is not taken for 12
     }
   }
@@ -46,57 +46,102 @@ void IdScanner::feed(std::string_view bytes) {
 
 void IdScanner::structural(char c) {
   if (!started_) {
-    if (mark_bytes_ < byte_order_mark.size() && c == byte_order_mark[mark_bytes_]) {
-      ++mark_bytes_;
-      return;
-    }
-    started_ = true;
-    dead_ = c != '{';
-    depth_ = 1;
+    start(c);
     return;
   }
   switch (c) {
     case '{':
-    case '[': ++depth_; break;
+    case '[':
+      ++depth_;
+      if (!in_message_ && c == '{' && depth_ == member_depth_) start_message();
+      break;
     case '}':
     case ']':
-      if (depth_ == 1) {
+      if (at_members()) {
         end_of_value();
-        dead_ = true;
+        in_message_ = false;
       }
-      --depth_;
+      if (--depth_ == 0) dead_ = true;
       break;
     case ':':
-      if (depth_ == 1 && expect_ == Expect::colon) {
-        expect_ = Expect::value;
-        value_.clear();
-        if (key_ == "\"method\"") has_method_ = true;
-      }
+      if (!at_members() || expect_ != Expect::colon) break;
+      expect_ = Expect::value;
+      value_.clear();
+      if (key_ == "\"method\"") messages_.back().has_method = true;
+      if (key_ == "\"result\"" || key_ == "\"error\"") messages_.back().has_outcome = true;
       break;
     case ',':
-      if (depth_ == 1) end_of_value();
+      if (at_members()) end_of_value();
       break;
     default:
-      if (depth_ == 1) take(c);
+      if (at_members()) take(c);
   }
 }
 
-void IdScanner::end_of_value() {
-  while (!value_.empty() && jsonrpc::is_space(value_.back())) value_.pop_back();
-  if (value_.size() <= captured_bytes_max) {
-    if (key_ == "\"id\"" && is_id(value_) && ids_.size() < ids_max) ids_.push_back(value_);
-    if (key_ == "\"method\"" && value_.size() > 2) method_ = value_.substr(1, value_.size() - 2);
+void IdScanner::start(char c) {
+  if (mark_bytes_ < byte_order_mark.size() && c == byte_order_mark[mark_bytes_]) {
+    ++mark_bytes_;
+    return;
   }
+  started_ = true;
+  depth_ = 1;
+  member_depth_ = c == '[' ? 2 : 1;
+  if (c == '{') start_message();
+  dead_ = c != '{' && c != '[';
+}
+
+void IdScanner::start_message() {
+  const bool is_idle = !messages_.empty() && messages_.back().ids.empty();
+  if (is_idle) {
+    messages_.back() = Found();
+  } else if (messages_.size() < messages_max && ids_bytes_ <= ids_bytes_max) {
+    messages_.emplace_back();
+  } else {
+    dead_ = true;
+    return;
+  }
+  in_message_ = true;
   expect_ = Expect::key;
   key_.clear();
   value_.clear();
 }
 
+void IdScanner::end_of_string() {
+  in_string_ = false;
+  if (!at_members()) return;
+  if (expect_ == Expect::key) {
+    expect_ = Expect::colon;
+  } else if (expect_ == Expect::value && key_ == "\"id\"" && value_.starts_with('"')) {
+    // It is whole, even if the text is cut off here.
+    note_id();
+    value_.clear();
+  }
+}
+
+void IdScanner::end_of_value() {
+  while (!value_.empty() && jsonrpc::is_space(value_.back())) value_.pop_back();
+  if (key_ == "\"id\"") note_id();
+  if (key_ == "\"method\"" && value_.size() > 2 && value_.size() <= key_bytes_max)
+    messages_.back().method = value_.substr(1, value_.size() - 2);
+  expect_ = Expect::key;
+  key_.clear();
+  value_.clear();
+}
+
+void IdScanner::note_id() {
+  std::vector<std::string>& ids = messages_.back().ids;
+  if (value_.size() > id_bytes_max || ids.size() >= ids_of_message_max || !is_id(value_)) return;
+  ids_bytes_ += value_.size();
+  ids.push_back(value_);
+}
+
 void IdScanner::take(char c) {
-  std::string& target = expect_ == Expect::value ? value_ : key_;
-  // A text longer than this is neither a key nor an id of interest; one byte past the limit marks
-  // it.
-  if (target.size() <= captured_bytes_max) target += c;
+  // A text longer than this is of no interest; one byte past the limit marks it.
+  if (expect_ == Expect::value) {
+    if (value_.size() <= (key_ == "\"id\"" ? id_bytes_max : key_bytes_max)) value_ += c;
+  } else if (key_.size() <= key_bytes_max) {
+    key_ += c;
+  }
 }
 
 }  // namespace shim

@@ -86,6 +86,8 @@ std::size_t count_structurals(std::string_view text) {
 /// Which object of a message the walk is in.
 enum class Place : std::uint8_t { elsewhere, root, params, meta, result, error };
 
+constexpr std::string_view too_many_values = "it holds more values than can be read";
+
 /// A member the shim reads, and the place its value opens.
 struct Slot {
   Place place;
@@ -165,9 +167,8 @@ class Walk {
   /// Whether the whole text is one valid JSON value.
   [[nodiscard]] bool run() { return value(Place::root, 1) && next_ == count_; }
 
-  /// Whether run() met nesting too deep to look into, a top-level member twice, or too long a
-  /// batch.
-  [[nodiscard]] bool beyond_limits() const { return too_deep_ || twice_ || too_many_; }
+  /// Which limit run() met, in words; empty if none.
+  [[nodiscard]] std::string_view refusal() const;
 
  private:
   [[nodiscard]] bool value(Place place, unsigned depth);
@@ -256,13 +257,21 @@ void Walk::forget(Place place) {
   }
 }
 
+std::string_view Walk::refusal() const {
+  if (too_many_) return "the batch holds more than 4096 messages";
+  if (twice_) return "a member stands twice";
+  // What is too deep in a batch is a matter of that element.
+  return too_deep_ && text_[starts_[0]] != '[' ? "it is nested too deeply" : std::string_view();
+}
+
 bool Walk::array(Place place, unsigned depth) {
   ++next_;
   if (take(']')) return true;
+  if (place != Place::root) ++depth;  // each element of a batch is a message of its own
   do {
     if (done()) return false;
     const std::size_t start = starts_[next_];
-    if (!value(Place::elsewhere, depth + 1)) return false;
+    if (!value(Place::elsewhere, depth)) return false;
     if (place == Place::root && elements_.size() >= batch_max) {
       too_many_ = true;
     } else if (place == Place::root) {
@@ -273,8 +282,8 @@ bool Walk::array(Place place, unsigned depth) {
   return take(']');
 }
 
-/// Passes over a container too deep to look into: only its brackets are counted. The message is
-/// refused whatever it holds.
+/// Passes over a container too deep to look into: only its brackets are counted. The message, or
+/// this element of a batch, is refused whatever it holds.
 bool Walk::skip_container() {
   too_deep_ = true;
   std::size_t open = 0;
@@ -327,6 +336,7 @@ struct Reader::Impl {
   std::unique_ptr<simdjson::internal::dom_parser_implementation> parser;
   std::vector<std::string_view> elements;
   std::string method_storage;
+  std::string_view refusal;
 
   /// Runs simdjson's first stage, the best kernel this processor has.
   [[nodiscard]] bool find_tokens(std::string_view text);
@@ -337,10 +347,12 @@ Reader::Reader() : impl_(std::make_unique<Impl>()) {}
 Reader::~Reader() = default;
 
 const std::vector<std::string_view>& Reader::elements() const { return impl_->elements; }
+std::string_view Reader::refusal() const { return impl_->refusal; }
 
 Read Reader::read(std::string_view text, Message& message) {
   message = Message();
   impl_->elements.clear();
+  impl_->refusal = {};
   const Read outcome = impl_->read(text, message);
   if (text.size() > kept_capacity_max) impl_->parser.reset();
   return outcome;
@@ -360,13 +372,15 @@ bool Reader::Impl::find_tokens(std::string_view text) {
 
 Read Reader::Impl::read(std::string_view text, Message& message) {
   if (text.size() > structurals_max && count_structurals(text) > structurals_max) {
+    refusal = too_many_values;
     return Read::refused;
   }
   if (!find_tokens(text)) return Read::invalid;
   Walk walk(text, parser->structural_indexes.get(), parser->n_structural_indexes, message,
             elements);
   if (!walk.run()) return Read::invalid;
-  if (walk.beyond_limits()) return Read::refused;
+  refusal = walk.refusal();
+  if (!refusal.empty()) return Read::refused;
   if (text[parser->structural_indexes[0]] == '[') return Read::batch;
 
   message.kind = kind_of(message);

@@ -10,7 +10,7 @@
 /// Reading, splicing and building JSON-RPC 2.0 messages without re-serialising them.
 namespace shim::jsonrpc {
 
-/// Deepest nesting accepted (contract 11).
+/// Deepest nesting accepted (contract 11), of a message: the brackets of a batch do not count.
 inline constexpr unsigned depth_max = 128;
 
 /// Most brackets, colons, commas and quotes in one message. Reading takes four bytes for each, so
@@ -52,7 +52,7 @@ struct Message {
 enum class Read : std::uint8_t {
   message,  ///< one JSON value; see Message::kind
   batch,    ///< an array; see Reader::elements()
-  refused,  ///< valid JSON beyond our limits or with a top-level member twice
+  refused,  ///< beyond our limits or with a top-level member twice; see Reader::refusal()
   invalid,  ///< not one strictly valid UTF-8 JSON text (RFC 8259)
 };
 
@@ -79,8 +79,12 @@ class Reader {
   /// as the text was looked into.
   [[nodiscard]] Read read(std::string_view text, Message& message);
 
-  /// After Read::batch: the raw text of each element, views into the text read.
+  /// After Read::batch: the raw text of each element, views into the text read. Whether an element
+  /// keeps within the limits is found when it is read itself.
   [[nodiscard]] const std::vector<std::string_view>& elements() const;
+
+  /// After Read::refused: why, in words that can follow "the message was not passed on: ".
+  [[nodiscard]] std::string_view refusal() const;
 
  private:
   struct Impl;

@@ -13,6 +13,9 @@ namespace {
 /// From this size on a line takes the buffer over instead of being copied out of it.
 constexpr std::size_t handover_bytes_min = 64 * 1024;
 
+/// From this size on the longest line there may be is made room for.
+constexpr std::size_t large_bytes_min = std::size_t{1} << 20U;
+
 bool is_blank(std::string_view line) {
   return line.find_first_not_of(" \t\r") == std::string_view::npos;
 }
@@ -28,6 +31,10 @@ std::span<char> LineFramer::space(std::size_t bytes) {
     begin_ = 0;
   }
   if (buffer_.size() - end_ < bytes) {
+    // To grow by and by would mean to hold a long line twice. Pages that are not touched cost
+    // nothing. The line's end is found once "\r\n" is behind the limit.
+    if (end_ + bytes > buffer_.capacity() && end_ >= large_bytes_min)
+      buffer_.reserve(std::max(line_bytes_max_ + 2, end_) + bytes);
     buffer_.resize(end_ + bytes);
   }
   return {buffer_.data() + end_, buffer_.size() - end_};

@@ -6,11 +6,13 @@
 #include "shim/commands/doctor.hpp"
 #include "shim/commands/status.hpp"
 #include "shim/io/descriptor.hpp"
+#include "shim/io/process.hpp"
 #include "shim/options/options.hpp"
 
 namespace {
 
 int run(const shim::Options& options) {
+  if (options.command != shim::Command::bridge) shim::leave_early_signals();
   switch (options.command) {
     case shim::Command::bridge: return shim::run_bridge(options);
     case shim::Command::config: return shim::run_config(options);
@@ -24,6 +26,7 @@ int run(const shim::Options& options) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  shim::take_early_signals();
   shim::fill_missing_standard_streams();
   try {
     const shim::ParsedOptions parsed = shim::parse_options(argc, argv);

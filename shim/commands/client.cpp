@@ -179,7 +179,10 @@ std::optional<Client::Answer> Client::consider_message(const Message& message,
 
 std::optional<Client::Answer> Client::consider_broken(const IdScanner& found, const std::string& id,
                                                       const char* what) {
-  if (!found.has_method() && std::ranges::find(found.ids(), id) != found.ids().end())
+  const auto is_answer = [&id](const IdScanner::Found& message) {
+    return message.is_answer() && std::ranges::find(message.ids, id) != message.ids.end();
+  };
+  if (std::ranges::any_of(found.messages(), is_answer))
     return Answer{.kind = Answer::Kind::invalid, .text = what};
   ++invalid_messages_;
   return std::nullopt;

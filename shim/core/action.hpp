@@ -74,8 +74,7 @@ struct Log {
   Phase phase = Phase::waiting;
   std::string_view cause{};  ///< of a loss: one of Cause's names, which live for ever
 };
-/// Write what the host still takes, giving up once it has taken nothing for `patience`, and end the
-/// process with status 0.
+/// Write what the host takes within `patience`, and end the process with status 0.
 struct Finish {
   Duration patience{};
 };

@@ -2,8 +2,8 @@
 
 #include <nlohmann/json.hpp>
 
-#include "common/json_value.hpp"
 #include "common/jsonrpc.hpp"
+#include "common/raw_json.hpp"
 
 namespace shim {
 namespace {
@@ -12,27 +12,36 @@ using Json = nlohmann::ordered_json;
 
 constexpr int format = 1;
 
-/// A file of ours holds results one level deeper than they stood in the backend's messages.
-constexpr std::size_t file_depth_max = jsonrpc::depth_max + 1;
+/// Whether a result read from a file is an object as deep as one in a message may be.
+bool is_result(std::string_view raw) {
+  jsonrpc::Reader reader;
+  jsonrpc::Message message;
+  return raw.starts_with('{') &&
+         reader.read(jsonrpc::result_answer("0", raw), message) == jsonrpc::Read::message;
+}
 
-/// Whether a text nests deeper than a file of ours can. What handles a parsed value calls itself
-/// once per level; a corrupt file must not exhaust the stack.
-bool is_too_deep(std::string_view text) {
-  std::size_t depth = 0;
-  bool in_string = false;
-  for (std::size_t at = 0; at < text.size(); ++at) {
-    const char c = text[at];
-    if (in_string && c == '\\') {
-      ++at;
-    } else if (c == '"') {
-      in_string = !in_string;
-    } else if (!in_string && (c == '{' || c == '[')) {
-      if (++depth > file_depth_max) return true;
-    } else if (!in_string && (c == '}' || c == ']') && depth > 0) {
-      --depth;
-    }
-  }
-  return false;
+/// What stands in a file beside the results.
+struct Frame {
+  bool is_valid = false;  ///< the file is an object, its results too
+  std::string format{};   ///< raw, as the next two
+  std::string url{};
+  std::string version{};
+  std::string_view results{};
+};
+
+/// The results are judged one by one; what surrounds them has to be valid without them.
+Frame frame_of(std::string_view text) {
+  Frame frame;
+  frame.results = raw_json::member(text, "results");
+  if (!frame.results.starts_with('{')) return frame;
+  jsonrpc::Reader reader;
+  jsonrpc::Message message;
+  const std::string rest = jsonrpc::splice(text, frame.results, "{}");
+  frame.is_valid = reader.read(rest, message) == jsonrpc::Read::message;
+  frame.format = raw_json::member(rest, "format");
+  frame.url = raw_json::member(rest, "url");
+  frame.version = raw_json::member(rest, "version");
+  return frame;
 }
 
 }  // namespace
@@ -43,8 +52,7 @@ const std::string* CacheEntry::find(std::string_view method) const {
 }
 
 bool CacheEntry::put(std::string_view method, std::string_view result) {
-  // What could not be read back must not spoil the file for the rest.
-  if (result.size() > result_bytes_max || json_value<Json>(result).is_discarded()) return false;
+  if (result.size() > result_bytes_max) return false;
   std::string text(result);
   jsonrpc::flatten(text);
   const auto [position, inserted] = results_.try_emplace(std::string(method));
@@ -71,18 +79,21 @@ std::optional<std::string> CacheEntry::serialise(std::string_view url,
 
 std::optional<CacheEntry> CacheEntry::parse(std::string_view text, std::string_view url,
                                             std::string_view version) {
-  if (text.size() > file_bytes_max || is_too_deep(text)) return std::nullopt;
-  const Json file = json_value<Json>(text);
-  if (!file.is_object() || file.value("format", Json()) != Json(format) ||
-      file.value("url", Json()) != Json(url) || file.value("version", Json()) != Json(version))
+  if (text.size() > file_bytes_max) return std::nullopt;
+  const Frame frame = frame_of(text);
+  if (!frame.is_valid || frame.format != std::to_string(format) ||
+      jsonrpc::token_key(frame.url) != jsonrpc::token_key(jsonrpc::quote(url)) ||
+      jsonrpc::token_key(frame.version) != jsonrpc::token_key(jsonrpc::quote(version)))
     return std::nullopt;
-  const auto results = file.find("results");
-  if (results == file.end() || !results->is_object()) return std::nullopt;
   CacheEntry entry;
-  for (const auto& [method, result] : results->items()) {
-    if (!result.is_object()) return std::nullopt;
-    entry.results_[method] = result.dump(-1, ' ', false, Json::error_handler_t::replace);
+  raw_json::Parts parts(frame.results);
+  while (parts.next()) {
+    if (!is_result(parts.value())) return std::nullopt;
+    std::string& result = entry.results_[jsonrpc::unquote(parts.key())];
+    result = parts.value();
+    jsonrpc::flatten(result);
   }
+  if (!parts.complete()) return std::nullopt;
   return entry;
 }
 

@@ -22,8 +22,7 @@ class CacheEntry {
   /// The raw result for this method, or nullptr.
   [[nodiscard]] const std::string* find(std::string_view method) const;
 
-  /// Returns false if it was known already, to the byte, or cannot be kept: it is too large, or
-  /// legal JSON that nlohmann refuses (1e999, a lone surrogate).
+  /// `result`: valid JSON. Returns false if it was known already, to the byte, or is too large.
   [[nodiscard]] bool put(std::string_view method, std::string_view result);
 
   /// Takes over what `older` knows of methods that are not known here.

@@ -1,36 +1,24 @@
 #include "shim/core/legacy_session.hpp"
 
-#include <nlohmann/json.hpp>
 #include <utility>
 
-#include "common/json_value.hpp"
 #include "common/jsonrpc.hpp"
+#include "common/raw_json.hpp"
 
 namespace shim {
 
 std::optional<InitializeFacts> InitializeFacts::read(std::string_view result) {
-  jsonrpc::Reader reader;
-  jsonrpc::Message message;
-  const std::string text = jsonrpc::result_answer("0", result);
-  if (reader.read(text, message) != jsonrpc::Read::message ||
-      !message.result_protocol_version.starts_with('"'))
-    return std::nullopt;
+  const std::string_view version = raw_json::member(result, "protocolVersion");
+  if (!version.starts_with('"')) return std::nullopt;
   InitializeFacts facts;
-  facts.protocol_version = message.result_protocol_version;
-  constexpr std::size_t result_bytes_max = std::size_t{1} << 20U;
-  if (result.size() > result_bytes_max) return facts;
-  const auto parsed = json_value(result);
-  if (!parsed.is_object()) return facts;
-  const auto capabilities = parsed.find("capabilities");
-  if (capabilities == parsed.end() || !capabilities->is_object()) return facts;
-  facts.has_logging = capabilities->contains("logging");
+  facts.protocol_version = version;
+  const std::string_view capabilities = raw_json::member(result, "capabilities");
+  facts.has_logging = !raw_json::member(capabilities, "logging").empty();
   for (const ListKind kind : list_kinds) {
-    const auto capability = capabilities->find(list_capability(kind));
-    if (capability == capabilities->end() || !capability->is_object()) continue;
-    facts.has_list[static_cast<std::size_t>(kind)] = true;
-    const auto changed = capability->find("listChanged");
-    facts.announces_list[static_cast<std::size_t>(kind)] =
-        changed != capability->end() && changed->is_boolean() && changed->get<bool>();
+    const std::string_view capability = raw_json::member(capabilities, list_capability(kind));
+    const auto index = static_cast<std::size_t>(kind);
+    facts.has_list[index] = capability.starts_with('{');
+    facts.announces_list[index] = raw_json::member(capability, "listChanged") == "true";
   }
   return facts;
 }
@@ -73,9 +61,8 @@ std::string LegacySession::resume_initialize(std::string_view id) const {
 }
 
 std::string LegacySession::log_level() const {
-  const auto params = json_value(level_params_.empty() ? "{}" : level_params_);
-  const auto level = params.find("level");  // the end of what is no object
-  return level != params.end() && level->is_string() ? level->get<std::string>() : "info";
+  const std::string_view level = raw_json::member(level_params_, "level");
+  return level.starts_with('"') ? jsonrpc::unquote(level) : "info";
 }
 
 std::vector<LegacySession::Step> LegacySession::steps() const {

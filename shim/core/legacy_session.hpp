@@ -19,7 +19,7 @@ struct InitializeFacts {
   std::array<bool, list_kinds.size()> announces_list{};  ///< with `listChanged: true`
   bool has_logging = false;
 
-  /// nullopt if it names no protocol version. `result` is raw JSON.
+  /// nullopt if it names no protocol version. `result` is valid raw JSON.
   [[nodiscard]] static std::optional<InitializeFacts> read(std::string_view result);
 };
 

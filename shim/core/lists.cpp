@@ -1,16 +1,10 @@
 #include "shim/core/lists.hpp"
 
-#include <algorithm>
-#include <nlohmann/json.hpp>
-#include <vector>
-
-#include "common/json_value.hpp"
 #include "common/jsonrpc.hpp"
+#include "common/raw_json.hpp"
 
 namespace shim {
 namespace {
-
-using nlohmann::json;
 
 struct Names {
   std::string_view method;
@@ -32,33 +26,19 @@ constexpr std::array<Names, list_kinds.size()> names{{
 
 const Names& names_of(ListKind kind) { return names[static_cast<std::size_t>(kind)]; }
 
-bool has_next_page(const json& result) {
-  const auto cursor = result.find("nextCursor");
-  return cursor != result.end() && cursor->is_string();
+/// A hash of the items of a list result, in whatever order they are.
+std::uint64_t fingerprint_of_items(ListKind kind, std::string_view result) {
+  const std::string_view list = raw_json::member(result, names_of(kind).member);
+  std::uint64_t sum = 0;
+  if (!list.starts_with('[')) return sum;
+  for (raw_json::Parts items(list); items.next();) sum += raw_json::fingerprint(items.value());
+  return sum;
 }
 
-/// The items of a list result as text, each normalised, in an order of their own.
-std::vector<std::string> items(ListKind kind, const json& result) {
-  std::vector<std::string> out;
-  const auto found = result.find(names_of(kind).member);
-  if (found == result.end() || !found->is_array()) return out;
-  for (const json& item : *found) {
-    out.push_back(item.dump(-1, ' ', false, json::error_handler_t::replace));
-  }
-  std::ranges::sort(out);
-  return out;
-}
-
-bool hint(const json& tool, const char* name) {
-  const auto annotations = tool.find("annotations");
-  if (annotations == tool.end() || !annotations->is_object()) return false;
-  const auto value = annotations->find(name);
-  return value != annotations->end() && value->is_boolean() && value->get<bool>();
-}
-
-json parse(std::string_view text) {
-  if (text.size() > Lists::list_bytes_max) return json(json::value_t::discarded);
-  return json_value(text);
+bool may_repeat(std::string_view tool) {
+  const std::string_view annotations = raw_json::member(tool, "annotations");
+  return raw_json::member(annotations, "readOnlyHint") == "true" ||
+         raw_json::member(annotations, "idempotentHint") == "true";
 }
 
 }  // namespace
@@ -79,51 +59,58 @@ std::string_view list_capability(ListKind kind) { return names_of(kind).capabili
 std::string_view list_filter(ListKind kind) { return names_of(kind).filter; }
 
 std::string empty_list(ListKind kind) {
-  return json{{std::string(names_of(kind).member), json::array()}}.dump();
+  return "{\"" + std::string(names_of(kind).member) + "\":[]}";
 }
 
 bool is_complete_list(std::string_view result) {
-  const json parsed = parse(result);
-  return parsed.is_object() && !has_next_page(parsed);
+  return result.starts_with('{') && !raw_json::member(result, "nextCursor").starts_with('"');
 }
 
 void Lists::shown(ListKind kind, std::string_view result, bool first_page, Epoch epoch) {
   Entry& shown = entry(kind);
+  shown = Entry();
   shown.is_shown = true;
-  shown.epoch = epoch;
   shown.paged = !first_page || !is_complete_list(result);
-  shown.result = shown.paged ? std::string_view() : result;
+  shown.epoch = epoch;
+  if (shown.paged) return;
+  shown.items = fingerprint_of_items(kind, result);
+  if (result.size() > list_bytes_max) return;
+  shown.result = result;
   jsonrpc::flatten(shown.result);  // it may become part of an answer of ours
 }
 
 Lists::Comparison Lists::compare(ListKind kind, std::string_view result) const {
   const Entry& shown = entry(kind);
   if (!shown.is_shown) return Comparison::never_shown;
-  if (shown.paged) return Comparison::different;
   const bool same =
-      is_complete_list(result) && items(kind, parse(result)) == items(kind, parse(shown.result));
+      !shown.paged && is_complete_list(result) && fingerprint_of_items(kind, result) == shown.items;
   return same ? Comparison::same : Comparison::different;
 }
 
 const std::string* Lists::last(ListKind kind) const {
   const Entry& shown = entry(kind);
-  return shown.is_shown && !shown.paged ? &shown.result : nullptr;
+  return shown.result.empty() ? nullptr : &shown.result;
 }
 
 void Lists::learn_tools(std::string_view result, bool first_page) {
-  if (first_page) repeatable_.clear();
-  const json parsed = parse(result);
-  if (!parsed.is_object()) return;
-  const auto tools = parsed.find("tools");
-  if (tools == parsed.end() || !tools->is_array()) return;
-  for (const json& tool : *tools) {
-    const auto name = tool.is_object() ? tool.find("name") : tool.end();
-    if (!tool.is_object() || name == tool.end() || !name->is_string()) continue;
+  constexpr std::size_t overhead_bytes = 64;
+  if (first_page) {
+    repeatable_.clear();
+    repeatable_bytes_ = 0;
+  }
+  const std::string_view tools = raw_json::member(result, "tools");
+  if (!tools.starts_with('[')) return;
+  for (raw_json::Parts items(tools); items.next();) {
+    const std::string_view raw = raw_json::member(items.value(), "name");
+    if (!raw.starts_with('"') || raw.size() > repeatable_bytes_max) continue;
+    const std::string name = jsonrpc::unquote(raw);
+    const std::size_t bytes = name.size() + overhead_bytes;
     // A later page, or a second entry, may take back what an earlier one said.
-    if (hint(tool, "readOnlyHint") || hint(tool, "idempotentHint")) {
-      repeatable_.insert(name->get<std::string>());
-    } else {
-      repeatable_.erase(name->get<std::string>());
+    if (!shim::may_repeat(items.value())) {
+      repeatable_bytes_ -= repeatable_.erase(name) * bytes;
+    } else if (repeatable_bytes_ + bytes <= repeatable_bytes_max &&
+               repeatable_.insert(name).second) {
+      repeatable_bytes_ += bytes;
     }
   }
 }

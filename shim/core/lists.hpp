@@ -44,14 +44,18 @@ inline constexpr std::array<ListKind, 4> list_kinds{ListKind::tools, ListKind::p
 /// (contract 5.1).
 class Lists {
  public:
-  /// A larger list is not kept; it counts as paged.
+  /// A larger list is not kept, only compared.
   static constexpr std::size_t list_bytes_max = std::size_t{4} << 20U;
+  /// Of the tools that may be called twice, so many bytes of names are remembered, each reckoned 64
+  /// longer than it is; further ones may not.
+  static constexpr std::size_t repeatable_bytes_max = std::size_t{2} << 20U;
 
   /// The host was shown this result (raw JSON) of a list request, which came over this link (0:
   /// from the cache). `first_page`: the request had no cursor.
   void shown(ListKind kind, std::string_view result, bool first_page, Epoch epoch);
 
-  /// What a fresh first page tells. Order does not matter, nor does anything beside the items.
+  /// What a fresh first page tells. Order does not matter, nor does anything beside the items;
+  /// numbers are the same if they are spelled the same.
   enum class Comparison : std::uint8_t {
     same,
     different,  ///< or not to be known, since what the host saw came in pages
@@ -60,13 +64,16 @@ class Lists {
   [[nodiscard]] Comparison compare(ListKind kind, std::string_view result) const;
 
   [[nodiscard]] bool was_shown(ListKind kind) const { return entry(kind).is_shown; }
+  /// Whether the host was last shown one page of it, so that nothing can be compared.
+  [[nodiscard]] bool is_paged(ListKind kind) const { return entry(kind).paged; }
 
   /// Whether what the host was shown came over another link than this one, so that it may be stale.
   [[nodiscard]] bool may_be_stale(ListKind kind, Epoch epoch) const {
     return entry(kind).is_shown && entry(kind).epoch != epoch;
   }
 
-  /// The complete result that the host was last shown, or nullptr.
+  /// The complete result that the host was last shown; nullptr if there is none or it was too
+  /// large.
   [[nodiscard]] const std::string* last(ListKind kind) const;
 
   /// Learns the annotations of the tools in a `tools/list` result.
@@ -83,7 +90,8 @@ class Lists {
     bool is_shown = false;
     bool paged = false;
     Epoch epoch = 0;
-    std::string result;
+    std::uint64_t items = 0;  ///< their fingerprint
+    std::string result;       ///< empty if too large to be kept
   };
   [[nodiscard]] Entry& entry(ListKind kind) { return entries_[static_cast<std::size_t>(kind)]; }
   [[nodiscard]] const Entry& entry(ListKind kind) const {
@@ -92,6 +100,7 @@ class Lists {
 
   std::array<Entry, list_kinds.size()> entries_;
   std::set<std::string> repeatable_;  ///< names of tools
+  std::size_t repeatable_bytes_ = 0;
 };
 
 }  // namespace shim

@@ -180,7 +180,7 @@ void Session::handle(event::LinkMessage& event) {
 void Session::handle(event::LinkMessageTooLong& event) {
   liveness_.heard(now_);
   drop(Drop::bad_backend_message, "longer than " + format_size(settings_.max_message));
-  if (!event.found.has_method()) settle_bad_answer(event.found.ids());
+  settle_bad_answers(event.found.messages());
 }
 
 void Session::handle(event::LinkBinary&) {

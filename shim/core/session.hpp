@@ -3,6 +3,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <set>
@@ -11,6 +12,7 @@
 #include <vector>
 
 #include "common/health.hpp"
+#include "common/id_scanner.hpp"
 #include "common/jsonrpc.hpp"
 #include "common/prng.hpp"
 #include "common/time.hpp"
@@ -139,8 +141,10 @@ class Session {
   void host_notification(std::string text, const Message& message);
   void host_response(const std::string& text, const Message& message);
   void host_cancelled(std::string text, const Message& message);
-  [[nodiscard]] std::string_view answerable(std::string_view id) const;
   void refuse(std::string_view id, int code, std::string_view said, bool delivered = false);
+  void refuse_line(std::string_view text, const Message& message, int code, std::string_view said);
+  void refuse_unread(const std::vector<IdScanner::Found>& found, std::string_view said,
+                     const std::function<void(std::string_view id, std::string_view method)>& tell);
   void enqueue(std::string text, std::string_view request_id, std::uint64_t order, Epoch only_for);
   [[nodiscard]] bool can_send() const;
   [[nodiscard]] bool has_room(std::size_t bytes, bool is_subscription) const;
@@ -155,8 +159,9 @@ class Session {
 
   // session_backend.cpp: messages from the backend, and the resuming of the session.
   void backend_message(std::string text);
-  void backend_invalid(std::string_view text);
-  void settle_bad_answer(const std::vector<std::string>& ids);
+  void backend_invalid(std::string_view text, const Message& message);
+  void settle_bad_answers(const std::vector<IdScanner::Found>& found);
+  [[nodiscard]] bool settle_bad_answer(std::string_view id);
   void backend_response(std::string text, const Message& message);
   void backend_request(std::string text, const Message& message);
   void backend_notification(std::string text, const Message& message);

@@ -1,5 +1,6 @@
 // Messages from the backend (contract 5.0, 5.1, 5.2 and 11).
 
+#include <algorithm>
 #include <utility>
 
 #include "common/mcp.hpp"
@@ -11,8 +12,8 @@ namespace shim {
 void Session::backend_message(std::string text) {
   Message message;
   switch (reader_.read(text, message)) {
-    case jsonrpc::Read::invalid:
-    case jsonrpc::Read::refused: backend_invalid(text); return;
+    case jsonrpc::Read::invalid: backend_invalid(text, {}); return;
+    case jsonrpc::Read::refused: backend_invalid(text, message); return;
     case jsonrpc::Read::batch: {
       const std::vector<std::string> elements(reader_.elements().begin(), reader_.elements().end());
       for (const std::string& element : elements) {
@@ -31,38 +32,50 @@ void Session::backend_message(std::string text) {
     case jsonrpc::Kind::request: backend_request(std::move(text), message); return;
     case jsonrpc::Kind::notification: backend_notification(std::move(text), message); return;
     case jsonrpc::Kind::response: backend_response(std::move(text), message); return;
-    case jsonrpc::Kind::other: backend_invalid(text); return;
+    case jsonrpc::Kind::other: backend_invalid(text, message); return;
   }
 }
 
-void Session::backend_invalid(std::string_view text) {
+/// `message`: what has been found in the text, as far as it could be read.
+void Session::backend_invalid(std::string_view text, const Message& message) {
   drop(Drop::bad_backend_message, std::to_string(text.size()) + " bytes");
+  const bool is_answer =
+      message.method.empty() || !message.result.empty() || !message.error.empty();
+  const std::string id(message.usable_id());
+  if (is_answer && !id.empty() && settle_bad_answer(id)) return;
   IdScanner scanner;
   scanner.feed(text);
-  if (!scanner.has_method()) settle_bad_answer(scanner.ids());
+  settle_bad_answers(scanner.messages());
 }
 
-/// A message that cannot be passed on held these ids: whoever waits for one of them is told.
-void Session::settle_bad_answer(const std::vector<std::string>& ids) {
-  for (const std::string& id : ids) {
-    const Request* const request = pending_.find(id);
-    if (request == nullptr || request->sent_in != epoch()) continue;
+/// What cannot be passed on held these messages: whoever waits for one of them is told.
+void Session::settle_bad_answers(const std::vector<IdScanner::Found>& found) {
+  for (const IdScanner::Found& message : found) {
+    if (!supervisor_.link_open()) return;
+    if (!message.is_answer()) continue;
+    static_cast<void>(std::ranges::any_of(
+        message.ids, [this](const std::string& id) { return settle_bad_answer(id); }));
+  }
+}
+
+/// Returns whether anybody waits for an answer under this id, and now has one.
+bool Session::settle_bad_answer(std::string_view id) {
+  const Request* const request = pending_.find(id);
+  if (request != nullptr && request->sent_in == epoch()) {
     settle(pending_.remove(id), Reason::bad_backend_message,
            "The MCP backend's answer to this was not a valid message and cannot be shown. It has "
            "probably been carried out.");
-    return;
+    return true;
   }
-  for (const std::string& id : ids) {
-    const auto own = own_requests_.find(id);
-    if (own == own_requests_.end()) continue;
-    if (own->second.purpose != OwnRequest::Purpose::initialize) {
-      own_requests_.erase(own);
-      warn(invalid_own_log_, "the backend's answer to a request of the shim's own was not valid");
-      return;
-    }
+  const auto own = own_requests_.find(id);
+  if (own == own_requests_.end()) return false;
+  if (own->second.purpose == OwnRequest::Purpose::initialize) {
     lose_link({.cause = Cause::resume_refused, .detail = "the answer to initialize was not valid"});
-    return;
+  } else {
+    own_requests_.erase(own);
+    warn(invalid_own_log_, "the backend's answer to a request of the shim's own was not valid");
   }
+  return true;
 }
 
 void Session::backend_response(std::string text, const Message& message) {
@@ -121,7 +134,13 @@ void Session::learn(const Request& request, const Message& answer) {
 void Session::learn_setting(const Request& request) {
   jsonrpc::Reader reader;
   Message asked;
-  if (request.modern() || reader.read(request.kept_text, asked) != jsonrpc::Read::message) return;
+  if (request.modern()) return;
+  if (reader.read(request.kept_text, asked) != jsonrpc::Read::message) {
+    warn(subscriptions_log_,
+         "too much is in flight: what the host has just set will not survive a "
+         "restart of the backend");
+    return;
+  }
   const std::string uri = jsonrpc::unquote(asked.uri);
   if (request.method == mcp::Method::set_level) {
     legacy_.level_set(asked.params);

@@ -30,19 +30,13 @@ bool wants_info(std::string_view level) {
 void Session::host_message(std::string text) {
   Message message;
   switch (reader_.read(text, message)) {
-    case jsonrpc::Read::invalid: {
-      IdScanner scanner;
-      scanner.feed(text);
-      refuse(answerable(scanner.ids().empty() ? "" : scanner.ids().back()), jsonrpc::parse_error,
-             "this line is not valid UTF-8 JSON");
+    case jsonrpc::Read::invalid:
+      refuse_line(text, {}, jsonrpc::parse_error, "this line is not valid UTF-8 JSON");
       return;
-    }
-    case jsonrpc::Read::refused: {
-      refuse(answerable(message.usable_id()), jsonrpc::invalid_request,
-             "a member stands twice, or the nesting or the number of values is beyond what can be "
-             "passed on");
+    case jsonrpc::Read::refused:
+      refuse_line(text, message, jsonrpc::invalid_request,
+                  "the message was not passed on: " + std::string(reader_.refusal()));
       return;
-    }
     case jsonrpc::Read::batch: {
       // Copied out first: reading an element forgets the array's.
       const std::vector<std::string> elements(reader_.elements().begin(), reader_.elements().end());
@@ -65,42 +59,68 @@ void Session::host_message(std::string text) {
     case jsonrpc::Kind::response: host_response(text, message); return;
     case jsonrpc::Kind::other: break;
   }
-  if (BackendRequests::is_ours(message.id)) {
-    drop(Drop::bad_host_answer);  // an error under this id would be an answer of ours to ourselves
-    return;
-  }
-  refuse(answerable(message.usable_id()), jsonrpc::invalid_request,
-         "this is JSON, but no JSON-RPC 2.0 message");
+  refuse_line(text, message, jsonrpc::invalid_request, "this is JSON, but no JSON-RPC 2.0 message");
 }
 
-/// The id under which a line that cannot be read may be answered: `null` if it has none, if it is
-/// that of a pending request, which gets its own answer, or one of ours, so that this is an answer.
-std::string_view Session::answerable(std::string_view id) const {
-  const bool usable = !id.empty() && pending_.find(id) == nullptr && !BackendRequests::is_ours(id);
-  return usable ? id : "null";
+/// A line that cannot be passed on. `message`: what has been found in it, as far as it could be
+/// read.
+void Session::refuse_line(std::string_view text, const Message& message, int code,
+                          std::string_view said) {
+  std::vector<IdScanner::Found> found;
+  if (!message.usable_id().empty()) {
+    found.push_back({.ids = {std::string(message.id)},
+                     .has_method = !message.method.empty(),
+                     .has_outcome = !message.result.empty() || !message.error.empty()});
+  } else {
+    IdScanner scanner;
+    scanner.feed(text);
+    found = scanner.messages();
+  }
+  refuse_unread(found, said,
+                [&](std::string_view id, std::string_view) { refuse(id, code, said); });
+}
+
+/// What cannot be passed on held these messages: whoever waits for one of them is told, the host
+/// by `tell`, under no id if it waits for none of them.
+void Session::refuse_unread(
+    const std::vector<IdScanner::Found>& found, std::string_view said,
+    const std::function<void(std::string_view id, std::string_view method)>& tell) {
+  bool told = false;
+  for (const IdScanner::Found& message : found) {
+    if (message.ids.empty()) continue;
+    const std::string& id = message.ids.back();
+    if (BackendRequests::is_ours(id)) {
+      // An answer: then it is the backend that waits. An error under this id would be an answer of
+      // ours to ourselves.
+      drop(Drop::bad_host_answer);
+      told = true;
+      const auto open = message.is_answer() ? backend_requests_.close(id) : std::nullopt;
+      if (open && open->epoch == epoch() && supervisor_.link_open())
+        write_link(
+            jsonrpc::error_answer(open->backend_id, jsonrpc::internal_error,
+                                  "the host's answer cannot be passed on: " + std::string(said)));
+    } else if (pending_.find(id) == nullptr) {  // else it gets its own answer
+      tell(id, message.method);
+      told = true;
+    }
+  }
+  if (!told) tell("null", {});
 }
 
 void Session::handle(event::HostLineTooLong& event) {
   const std::string limit = format_size(settings_.max_message);
   warn(long_line_log_, "a line from the host was skipped: longer than " + limit);
-  const auto& ids = event.found.ids();
-  if (!event.found.has_method()) {
-    // Most likely an answer: then it is the backend that waits for it.
-    const auto open = ids.empty() ? std::nullopt : backend_requests_.close(ids.back());
-    if (open && open->epoch == epoch() && supervisor_.link_open()) {
-      write_link(jsonrpc::error_answer(open->backend_id, jsonrpc::internal_error,
-                                       "the host's answer is longer than " + limit));
-      return;
-    }
-  }
-  Request request;
-  request.id = answerable(ids.empty() ? "" : ids.back());
-  if (request.id != "null" && reads_mcp()) request.method = mcp::method(event.found.method());
-  // What its `_meta` says is not known; but a host that has not sent initialize is of the modern
-  // era.
-  if (!legacy_era_) request.version = "unknown";
-  settle(request, Reason::message_too_large,
-         "the message is longer than " + limit + " (--max-message); it was not sent");
+  const std::string said =
+      "the message is longer than " + limit + " (--max-message); it was not sent";
+  refuse_unread(event.found.messages(), said, [&](std::string_view id, std::string_view method) {
+    Request request;
+    request.id = id;
+    if (reads_mcp()) request.method = mcp::method(method);
+    // What its `_meta` says is not known; but a host that has not sent initialize is of the modern
+    // era.
+    if (!legacy_era_) request.version = "unknown";
+    settle(request, Reason::message_too_large, said);
+  });
 }
 
 void Session::host_request(std::string text, const Message& message) {
@@ -121,7 +141,7 @@ void Session::host_request(std::string text, const Message& message) {
   request.id = message.id;
   request.method = method;
   if (reads_mcp()) request.version = jsonrpc::unquote(message.meta_protocol_version);
-  request.has_cursor = !message.cursor.empty();
+  request.has_cursor = !message.cursor.empty() && message.cursor != "null";
   request.accepted = now_;
   request.order = ++last_order_;
   if (reads_mcp() && jsonrpc::is_string_or_number(message.meta_progress_token))
@@ -295,7 +315,8 @@ void Session::send(Outbox::Item item) {
     const bool keep =
         request->waits_for_ever() ||
         ((changes_the_session(request->method) || (request->replayable && !request->replayed)) &&
-         pending_.kept_bytes() + item.text.size() <= settings_.queue_bytes);
+         (pending_.kept_bytes() == 0 ||
+          pending_.kept_bytes() + item.text.size() <= settings_.queue_bytes));
     pending_.sent(*request, epoch(), keep ? item.text : std::string(), now_);
     if (request->method == mcp::Method::set_level)
       item.text = with_heartbeats(*request, std::move(item.text));

@@ -1,9 +1,9 @@
 // Answers given while the backend is away, and what they are made from (contract 6).
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 #include <utility>
 
+#include "common/raw_json.hpp"
 #include "shim/core/session.hpp"
 
 namespace shim {
@@ -68,11 +68,10 @@ void Session::answer_offline_due() {
 /// what has changed by then will be announced.
 void Session::acknowledge_offline(Request& request) {
   if (std::exchange(request.acknowledged, true)) return;
-  using nlohmann::json;
-  const json message = json::parse(outbox_.find(request.order)->text, nullptr, false);
-  const json::json_pointer filter("/params/notifications");
-  const std::string asked =
-      message.is_object() && message.contains(filter) ? message.at(filter).dump() : "{}";
+  const std::string_view message = outbox_.find(request.order)->text;
+  std::string asked(raw_json::member(raw_json::member(message, "params"), "notifications"));
+  if (asked.empty()) asked = "{}";
+  jsonrpc::flatten(asked);
   write_host(jsonrpc::notification("notifications/subscriptions/acknowledged",
                                    R"({"notifications":)" + asked +
                                        R"(,"_meta":{"io.modelcontextprotocol/subscriptionId":)" +

@@ -1,9 +1,9 @@
 // What a new link is told before any other traffic, and what is learnt from it (contract 5.1).
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 #include <utility>
 
+#include "common/raw_json.hpp"
 #include "common/text.hpp"
 #include "shim/core/session.hpp"
 
@@ -12,10 +12,8 @@ namespace {
 
 /// Whether the filter of a `subscriptions/listen` asks for changes of this list (MCP 2026-07-28).
 bool listens(const Request& subscription, ListKind kind) {
-  const auto message = nlohmann::json::parse(subscription.kept_text, nullptr, false);
-  const nlohmann::json::json_pointer path("/params/notifications/" +
-                                          std::string(list_filter(kind)));
-  return message.is_object() && message.contains(path) && message.at(path) == true;
+  const std::string_view params = raw_json::member(subscription.kept_text, "params");
+  return raw_json::member(raw_json::member(params, "notifications"), list_filter(kind)) == "true";
 }
 
 /// What a log may tell of an error object (contract 10): not its text, nor its data.
@@ -133,8 +131,8 @@ void Session::compare_lists(const InitializeFacts& now) {
     if (!legacy_.announces(kind) || !legacy_lists_.was_shown(kind)) continue;
     if (!now.has_list[static_cast<std::size_t>(kind)]) {
       compare_list(kind, false, empty_list(kind));
-    } else if (legacy_lists_.last(kind) == nullptr) {
-      announce_list(kind, false);  // it came in pages
+    } else if (legacy_lists_.is_paged(kind)) {
+      announce_list(kind, false);
     } else {
       send_own(list_method(kind), "{}", {.purpose = OwnRequest::Purpose::list, .kind = kind});
     }

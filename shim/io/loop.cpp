@@ -160,17 +160,27 @@ void Loop::watch(int fd, std::uint32_t events, Handler handler) {
   if (::epoll_ctl(epoll_.get(), known ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, fd, &event) == 0) return;
   if (errno == EPERM) {
     // A regular file or /dev/null. One such stream at a time is all we ever have to serve.
-    const bool wanted = (events & (EPOLLIN | EPOLLOUT)) != 0;
-    event.events = EPOLLIN;
-    ::epoll_ctl(epoll_.get(), wanted ? EPOLL_CTL_ADD : EPOLL_CTL_DEL, always_ready_.get(), &event);
+    if ((events & (EPOLLIN | EPOLLOUT)) == 0) {
+      forget_always_ready(fd);
+    } else {
+      event.events = EPOLLIN;
+      always_ready_for_ = fd;
+      ::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, always_ready_.get(), &event);
+    }
   }
 }
 
 void Loop::unwatch(int fd) {
   if (handlers_.erase(fd) == 0) return;
   if (::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, fd, nullptr) != 0 && errno == EPERM) {
-    ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, always_ready_.get(), nullptr);
+    forget_always_ready(fd);
   }
+}
+
+void Loop::forget_always_ready(int fd) {
+  if (always_ready_for_ != fd) return;
+  always_ready_for_ = -1;
+  ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, always_ready_.get(), nullptr);
 }
 
 void Loop::wake_at(std::optional<TimePoint> deadline) {

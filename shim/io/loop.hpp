@@ -90,12 +90,14 @@ class Loop {
 
  private:
   void dispatch_within(int timeout_ms);
+  void forget_always_ready(int fd);
 
   lws_context* context_ = nullptr;
   ConnectionHandler* tls_handler_ = nullptr;
   Descriptor epoll_;
   Descriptor timer_;
   Descriptor always_ready_;  ///< stands in for files that epoll does not take
+  int always_ready_for_ = -1;
   std::optional<TimePoint> deadline_;
   std::map<int, Handler> handlers_;
   std::function<bool()> library_needed_;

@@ -4,6 +4,14 @@
 #include <utility>
 
 namespace shim {
+namespace {
+
+constexpr std::size_t large_bytes_min = std::size_t{1} << 20U;
+
+/// On its way to the host a message gets a newline and perhaps an id of ours.
+constexpr std::size_t spare_bytes = 64;
+
+}  // namespace
 
 std::optional<Event> MessageAssembler::add(const FrameReader::Piece& piece) {
   if (piece.first) {
@@ -18,9 +26,13 @@ std::optional<Event> MessageAssembler::add(const FrameReader::Piece& piece) {
     skip(piece.bytes);
   } else {
     const std::uint64_t room = message_bytes_max_ - piece.bytes.size();
-    if (message_.empty())  // one more, for the newline that it gets on its way to the host
+    if (message_.empty())
       message_.reserve(piece.bytes.size() +
-                       static_cast<std::size_t>(std::min(piece.to_come, room)) + 1);
+                       static_cast<std::size_t>(std::min(piece.to_come, room)) + spare_bytes);
+    // To grow by and by would mean to hold it twice. Pages that are not touched cost nothing.
+    if (message_.size() + piece.bytes.size() >= message_.capacity() &&
+        message_.size() >= large_bytes_min)
+      message_.reserve(message_bytes_max_ + spare_bytes);
     message_.append(piece.bytes);
   }
   if (!piece.last) return std::nullopt;

@@ -37,12 +37,28 @@ void on_signal(int number) {
   errno = saved_errno;
 }
 
+std::array<struct sigaction, handled.size()> found_actions{};
+
 void drain(int fd) {
   std::uint64_t count = 0;
   [[maybe_unused]] const ssize_t ignored = ::read(fd, &count, sizeof count);
 }
 
 }  // namespace
+
+void take_early_signals() {
+  for (std::size_t i = 0; i < handled.size(); ++i) {
+    struct sigaction action {};
+    action.sa_handler = SIG_IGN;
+    if (handled[i] != SIGHUP) action.sa_handler = [](int) { ::_exit(0); };
+    ::sigaction(handled[i], &action, &found_actions[i]);
+  }
+}
+
+void leave_early_signals() {
+  for (std::size_t i = 0; i < handled.size(); ++i)
+    ::sigaction(handled[i], &found_actions[i], nullptr);
+}
 
 Signals::Signals(Loop& loop, EventSink sink)
     : loop_(loop), sink_(std::move(sink)), wake_(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {

@@ -3,9 +3,12 @@
 #include <poll.h>
 #include <sys/epoll.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <utility>
+
+#include "shim/io/clock.hpp"
 
 namespace shim {
 namespace {
@@ -28,14 +31,16 @@ HostInput::HostInput(Loop& loop, int fd, std::size_t line_bytes_max, EventSink s
 void HostInput::pause(bool paused) {
   if (ended_ || hung_up_ || paused == paused_) return;
   paused_ = paused;
-  // With no events asked for, epoll still reports a hang-up; once is enough.
-  const std::uint32_t events = paused ? static_cast<std::uint32_t>(EPOLLONESHOT) : EPOLLIN;
+  // With no events asked for, epoll still reports a hang-up; once is enough. A socket of which only
+  // the host's half is closed has to be asked about.
+  const std::uint32_t events =
+      paused ? std::uint32_t{EPOLLRDHUP} | std::uint32_t{EPOLLONESHOT} : std::uint32_t{EPOLLIN};
   loop_.watch(stream_.fd(), events, [this](std::uint32_t ready) { on_ready(ready); });
 }
 
 void HostInput::on_ready(std::uint32_t events) {
   if (paused_) {
-    if ((events & (EPOLLHUP | EPOLLERR)) == 0) return;
+    if ((events & (EPOLLHUP | EPOLLRDHUP | EPOLLERR)) == 0) return;
     paused_ = false;
     hung_up_ = true;
     loop_.watch(stream_.fd(), EPOLLIN, [this](std::uint32_t ready) { on_ready(ready); });
@@ -74,7 +79,24 @@ void HostInput::end() {
 }
 
 HostOutput::HostOutput(Loop& loop, int fd, EventSink sink)
-    : loop_(loop), stream_(fd, StandardStream::Direction::out), sink_(std::move(sink)) {}
+    : loop_(loop), stream_(fd, StandardStream::Direction::out), sink_(std::move(sink)) {
+  watch_for_end();
+}
+
+/// While there is nothing to write, epoll still tells when nobody can read any more. (A mere
+/// hang-up of a socket leaves that open, and the end of stdin tells of it in its turn.)
+void HostOutput::watch_for_end() {
+  loop_.watch(stream_.fd(), EPOLLONESHOT, [this](std::uint32_t events) {
+    if ((events & EPOLLERR) != 0) give_up(EPIPE);
+  });
+}
+
+void HostOutput::give_up(int error) {
+  gone_ = true;
+  segments_.clear();
+  loop_.unwatch(stream_.fd());
+  sink_(event::HostGone{std::string("stdout: ") + std::strerror(error)});
+}
 
 void HostOutput::write(std::string line) {
   line += '\n';
@@ -100,10 +122,7 @@ void HostOutput::write_some() {
     if (count < 0 && is_transient(errno)) {
       blocked = true;
     } else if (count < 0) {
-      gone_ = true;
-      segments_.clear();
-      loop_.unwatch(stream_.fd());
-      sink_(event::HostGone{std::string("stdout: ") + std::strerror(errno)});
+      give_up(errno);
       return;
     } else {
       written += static_cast<std::size_t>(count);
@@ -119,16 +138,18 @@ void HostOutput::write_some() {
     if (blocked) {
       loop_.watch(stream_.fd(), EPOLLOUT, [this](std::uint32_t) { write_some(); });
     } else {
-      loop_.unwatch(stream_.fd());
+      watch_for_end();
     }
   }
   if (written > 0) sink_(event::HostWritten{written});
 }
 
 void HostOutput::finish(Duration patience) {
+  const TimePoint deadline = monotonic_now() + patience;
   while (!segments_.empty() && !gone_) {
+    const Duration left = std::max(deadline - monotonic_now(), Duration::zero());
     pollfd waiting{.fd = stream_.fd(), .events = POLLOUT, .revents = 0};
-    if (::poll(&waiting, 1, static_cast<int>(milliseconds(patience))) <= 0) return;
+    if (::poll(&waiting, 1, static_cast<int>(milliseconds(left))) <= 0) return;
     write_some();
   }
 }

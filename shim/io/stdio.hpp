@@ -37,7 +37,7 @@ class HostInput {
 };
 
 /// stdout, buffered without bound: the core counts what HostWritten has not confirmed and stops the
-/// flow. Reports HostGone when the host has closed its end.
+/// flow. Reports HostGone when the host has closed its end, also while there is nothing to write.
 class HostOutput {
  public:
   HostOutput(Loop& loop, int fd, EventSink sink);
@@ -51,11 +51,13 @@ class HostOutput {
   /// Writes what the host takes at once; the loop does the rest as the host reads on.
   void flush();
 
-  /// Writes the rest now, giving up once the host has taken nothing for `patience`.
+  /// Writes the rest now, as far as the host takes it within `patience`.
   void finish(Duration patience);
 
  private:
   void write_some();
+  void watch_for_end();
+  void give_up(int error);
 
   Loop& loop_;
   StandardStream stream_;

@@ -70,6 +70,38 @@ TEST_CASE("large: the sizes around every length of a frame header pass unchanged
   }
 }
 
+TEST_CASE("large 12: a message in fragments is held once, and so is a line") {
+  constexpr std::size_t bytes = std::size_t{34} << 20U;  // growing by doubling would hold 32 more
+  constexpr std::size_t peak_kib_max = (34 + 20) << 10U;
+  const std::string text =
+      R"({"jsonrpc":"2.0","method":"m","params":")" + std::string(bytes, 'x') + "\"}";
+  RawServer server;
+  {
+    Host host(quick() + server.url(), {.plain = true});
+    RawConnection backend = server.accept();
+    backend.become_ready();
+    host.expect_log("ready: ");
+    constexpr std::size_t piece = 64 << 10U;
+    for (std::size_t at = 0; at < text.size(); at += piece) {
+      backend.send_frame(at == 0 ? Opcode::text : Opcode::continuation,
+                         std::string_view(text).substr(at, piece), at + piece >= text.size());
+      if (at % (16 * piece) == 0) host.pump(0ms);
+    }
+    host.expect(
+        "the message", [&] { return host.lines().size() == 1; }, moving);
+    CHECK(host.lines()[0].text.size() == text.size());
+    if (!sanitized) CHECK(peak_resident_kib(host.pid()) < peak_kib_max);
+  }
+  Host host(quick() + server.url(), {.plain = true});
+  RawConnection backend = server.accept();
+  backend.become_ready();
+  host.expect_log("ready: ");
+  host.send(text);
+  host.flush(moving);
+  CHECK(backend.receive_text(moving).size() == text.size());
+  if (!sanitized) CHECK(peak_resident_kib(host.pid()) < peak_kib_max);
+}
+
 TEST_CASE("large: small requests sent behind 30 MB are answered behind it, in order") {
   Backend backend(Arguments{});
   Host host(quick() + backend.url());

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <filesystem>
 
 #include "backend.hpp"
 #include "host.hpp"
@@ -139,6 +140,26 @@ TEST_CASE("end: SIGTERM and SIGINT settle what is pending and end the shim at on
   }
 }
 
+TEST_CASE("end: SIGTERM, SIGINT and SIGHUP do no harm while the shim starts") {
+  if (sanitized) {
+    MESSAGE("SKIPPED: sanitizers want to be the first library themselves");
+    return;
+  }
+  const TempDir files;
+  for (const int number : {SIGTERM, SIGINT}) {
+    CAPTURE(number);
+    const std::string begun = files.path(std::to_string(number));
+    Process shim({shim_program(), "ws://127.0.0.1:1"},
+                 {"LD_PRELOAD=" E2E_SLOW_START, "E2E_START=" + begun}, Streams{});
+    const Deadline deadline(patience);
+    while (!std::filesystem::exists(begun) && !deadline.passed()) (void)shim.wait(5ms);
+    shim.signal(SIGHUP);
+    CHECK_FALSE(shim.wait(50ms).has_value());
+    shim.signal(number);
+    CHECK(shim.wait(allowed(1s)) == 0);
+  }
+}
+
 TEST_CASE("end: SIGTERM settles what is queued, too") {
   Backend backend;
   Host host(quick() + backend.url());
@@ -158,6 +179,23 @@ TEST_CASE("end: a host that does not read cannot keep the shim from obeying SIGT
   host.linger(500ms);
   host.shim().signal(SIGTERM);
   CHECK(host.shim().wait(allowed(1s)) == 0);
+}
+
+TEST_CASE("end: a host that reads slowly cannot keep the shim from obeying SIGTERM either") {
+  Backend backend({"--fault", "notify-flood=50000"});
+  Host host(quick() + backend.url());
+  host.initialize();
+  host.read_at_most(0);
+  host.flush();
+  host.linger(500ms);
+  host.read_at_most(4096);
+  host.shim().signal(SIGTERM);
+  const Deadline deadline(1s);
+  while (host.shim().is_running() && !deadline.passed()) {
+    host.pump(1ms);
+    (void)host.shim().wait(50ms);
+  }
+  CHECK(host.shim().wait(1ms) == 0);
 }
 
 TEST_CASE("end: a second SIGTERM ends the shim immediately") {
@@ -181,6 +219,14 @@ TEST_CASE("end: a closed stdout ends the shim") {
   host.initialize();
   host.close_output();
   host.request("ping");
+  CHECK(host.shim().wait(allowed(1s)) == 0);
+}
+
+TEST_CASE("end: a closed stdout ends the shim though there is nothing to write") {
+  Backend backend(Arguments{});
+  Host host(quick() + backend.url());
+  host.initialize();
+  host.close_output();
   CHECK(host.shim().wait(allowed(1s)) == 0);
 }
 

@@ -4,6 +4,7 @@
 #include <doctest/doctest.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/socket.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -81,6 +82,33 @@ TEST_CASE("stdio: one socket as stdin and stdout serves, and its flags stay as t
   ends.write.close();
   ends.read.close();
   CHECK(shim.wait(allowed(3s)) == 0);
+}
+
+TEST_CASE("stdio: a socket of which the host has closed its half ends the shim, read or not") {
+  RawServer server;
+  Ends in = make_socket_pair();
+  Process shim({shim_program(), "--queue-bytes", "64KiB", "--drain-timeout", "300ms", server.url()},
+               {}, Streams{.in = in.write.get(), .out = -1, .err = -1});
+  RawConnection backend = server.accept();
+  backend.become_ready();
+  // The backend reads nothing, so in the end the shim does not either.
+  set_nonblocking(in.read);
+  const std::string line =
+      R"({"jsonrpc":"2.0","id":1,"method":"x","params":")" + std::string(9000, 'p') + "\"}\n";
+  std::size_t sent = 0;
+  for (int stalls = 0; stalls < 50;) {
+    const ssize_t count =
+        ::write(in.read.get(), line.data() + sent % line.size(), line.size() - sent % line.size());
+    if (count > 0) {
+      sent += static_cast<std::size_t>(count);
+      stalls = 0;
+    } else {
+      (void)shim.wait(10ms);
+      ++stalls;
+    }
+  }
+  REQUIRE(::shutdown(in.read.get(), SHUT_WR) == 0);
+  CHECK(shim.wait(allowed(1s)) == 0);
 }
 
 TEST_CASE("stdio: a regular file as stdin and one as stdout hold a whole session") {

@@ -18,7 +18,8 @@ std::string show(const shim::Event& event, std::size_t limit) {
   }
   if (const auto* const found = std::get_if<shim::event::LinkMessageTooLong>(&event)) {
     std::string ids = "too long";
-    for (const std::string& id : found->found.ids()) ids += " " + id;
+    for (const shim::IdScanner::Found& message : found->found.messages())
+      for (const std::string& id : message.ids) ids += " " + id;
     return ids;
   }
   SHIM_CHECK(std::holds_alternative<shim::event::LinkBinary>(event));

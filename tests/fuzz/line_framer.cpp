@@ -13,14 +13,13 @@ using shim::LineFramer;
 /// A line, or what is known of one that was too long.
 struct Pulled {
   std::optional<std::string> line;
-  std::vector<std::string> ids;
-  bool has_method = false;
+  std::vector<shim::IdScanner::Found> found;
 
   bool operator==(const Pulled&) const = default;
 };
 
 Pulled oversize(const shim::IdScanner& scanner) {
-  return {.line = std::nullopt, .ids = scanner.ids(), .has_method = scanner.has_method()};
+  return {.line = std::nullopt, .found = scanner.messages()};
 }
 
 /// Contract 3, with the whole stream in hand.
@@ -36,7 +35,7 @@ std::vector<Pulled> split(std::string_view stream, std::size_t limit) {
       scanner.feed(line);
       lines.push_back(oversize(scanner));
     } else if (line.find_first_not_of(" \t\r") != std::string_view::npos) {
-      lines.push_back({.line = std::string(line), .ids = {}});
+      lines.push_back({.line = std::string(line), .found = {}});
     }
   }
   return lines;
@@ -44,7 +43,7 @@ std::vector<Pulled> split(std::string_view stream, std::size_t limit) {
 
 void note(LineFramer::Pull pull, const std::string& line, const LineFramer& framer,
           std::vector<Pulled>& lines) {
-  if (pull == LineFramer::Pull::line) lines.push_back({.line = line, .ids = {}});
+  if (pull == LineFramer::Pull::line) lines.push_back({.line = line, .found = {}});
   if (pull == LineFramer::Pull::oversize) lines.push_back(oversize(framer.oversize()));
 }
 

@@ -39,7 +39,14 @@ void SessionBooks::host_says(std::string_view text, const shim::PendingTable& pe
       host_says_too_much(scanner, pending);
       return;
     }
-    case jsonrpc::Read::refused: owe_other(message.usable_id(), pending); return;
+    case jsonrpc::Read::refused: {
+      owe_other(message.usable_id(), pending);
+      if (!message.usable_id().empty()) return;
+      shim::IdScanner scanner;
+      scanner.feed(text);
+      host_says_too_much(scanner, pending);
+      return;
+    }
     case jsonrpc::Read::batch: {
       const auto elements = reader.elements();
       if (elements.empty()) owe_other({}, pending);
@@ -62,7 +69,9 @@ void SessionBooks::host_says(std::string_view text, const shim::PendingTable& pe
 
 void SessionBooks::host_says_too_much(const shim::IdScanner& found,
                                       const shim::PendingTable& pending) {
-  owe_other(found.ids().empty() ? std::string() : found.ids().back(), pending);
+  owe_other({}, pending);
+  for (const shim::IdScanner::Found& message : found.messages())
+    if (!message.ids.empty()) owe_other(message.ids.back(), pending);
 }
 
 void SessionBooks::host_hears(std::string_view line, bool forged) {

@@ -19,6 +19,22 @@ IdScanner scan(std::string_view text) {
   return scanner;
 }
 
+Ids ids_of(const IdScanner& scanner) {
+  Ids ids;
+  for (const IdScanner::Found& message : scanner.messages())
+    ids.insert(ids.end(), message.ids.begin(), message.ids.end());
+  return ids;
+}
+
+std::string method_in(const IdScanner& scanner) {
+  return scanner.messages().empty() ? std::string() : scanner.messages().back().method;
+}
+
+/// Whether the one message that is there is a request or a notification.
+bool is_asking(const IdScanner& scanner) {
+  return !scanner.messages().empty() && !scanner.messages().back().is_answer();
+}
+
 struct ScannerRow {
   std::string name;
   std::string text;
@@ -48,12 +64,20 @@ std::vector<ScannerRow> scanner_rows() {
       {"true", R"({"id":true,"x":1})", {}, ""},
       {"an object", R"({"id":{"a":1},"x":1})", {}, ""},
       {"an array", R"({"id":[1],"x":1})", {}, ""},
-      {"too long", R"({"id":")" + std::string(300, 'y') + R"(","x":1})", {}, ""},
+      {"long",
+       R"({"id":")" + std::string(65534, 'y') + R"(","x":1})",
+       {'"' + std::string(65534, 'y') + '"'},
+       ""},
+      {"too long", R"({"id":")" + std::string(65535, 'y') + R"(","x":1})", {}, ""},
       {"twice", R"({"id":1,"id":2})", {"1", "2"}, ""},
       {"six times", R"({"id":1,"id":2,"id":3,"id":4,"id":5,"id":6})", {"1", "2", "3", "4"}, ""},
       {"after the end", R"({"x":1}{"id":1})", {}, ""},
       {"after the end, a comma", R"({"x":1},"id":1,)", {}, ""},
-      {"an array at the top", R"([{"id":1}])", {}, ""},
+      {"a batch", R"([{"id":1},{"x":[{"id":9}],"id":"a"} , {"id":3}])", {"1", "\"a\"", "3"}, ""},
+      {"a batch, cut off", R"([{"id":1},{"id":2,"result":{"a)", {"1", "2"}, ""},
+      {"a batch with what is no message", R"([1,"id",{"x":1},[{"id":8}],{"id":2}])", {"2"}, ""},
+      {"after the end of a batch", R"([{"id":1}],{"id":2})", {"1"}, ""},
+      {"a batch in a batch", R"([[{"id":1}]])", {}, ""},
       {"a string at the top", R"("{\"id\":1}")", {}, ""},
       {"a byte order mark", "\xef\xbb\xbf{\"id\":1}", {"1"}, ""},
       {"a byte order mark twice", "\xef\xbb\xbf\xef\xbb\xbf{\"id\":1}", {}, ""},
@@ -61,6 +85,7 @@ std::vector<ScannerRow> scanner_rows() {
       {"empty", "", {}, ""},
       {"garbage", "hello", {}, ""},
       {"cut off after the value", R"({"id":1)", {}, ""},  // 1 or 17?
+      {"cut off after a string", R"({"x":1,"id":"a")", {"\"a\""}, ""},
       {"cut off later", R"({"id":1,"result":{"a":)", {"1"}, ""},
       {"cut off in a string", R"({"id":1,"result":"abc)", {"1"}, ""},
       {"unbalanced", R"({"x":1]]]],"id":1})", {}, ""},
@@ -76,8 +101,8 @@ TEST_CASE("id scanner: finds the top-level id and no other") {
   for (const ScannerRow& row : scanner_rows()) {
     CAPTURE(row.name);
     const IdScanner scanner = scan(row.text);
-    CHECK(scanner.ids() == row.ids);
-    CHECK(scanner.method() == row.method);
+    CHECK(ids_of(scanner) == row.ids);
+    CHECK(method_in(scanner) == row.method);
   }
 }
 
@@ -86,33 +111,35 @@ TEST_CASE("id scanner: finds the same whatever the pieces") {
     CAPTURE(row.name);
     IdScanner by_byte;
     for (const char c : row.text) by_byte.feed(std::string_view(&c, 1));
-    CHECK(by_byte.ids() == row.ids);
-    CHECK(by_byte.method() == row.method);
+    CHECK(ids_of(by_byte) == row.ids);
+    CHECK(method_in(by_byte) == row.method);
     if (row.text.size() > 200) continue;
     for (std::size_t at = 0; at <= row.text.size(); ++at) {
       CAPTURE(at);
       IdScanner split;
       split.feed(std::string_view(row.text).substr(0, at));
       split.feed(std::string_view(row.text).substr(at));
-      CHECK(split.ids() == row.ids);
+      CHECK(ids_of(split) == row.ids);
     }
   }
 }
 
 TEST_CASE("id scanner: says whether the message is an answer") {
-  CHECK(scan(R"({"id":1,"method":"m","params":")").has_method());
-  CHECK(scan(R"({"method":)").has_method());
-  CHECK(scan(R"({"method":5,"id":1})").has_method());
-  CHECK_FALSE(scan(R"({"id":1,"result":{"method":"m"}})").has_method());
-  CHECK_FALSE(scan(R"({"id":1,"x":"method"})").has_method());
-  CHECK_FALSE(scan(R"({"id":1,"meth)").has_method());
-  CHECK_FALSE(scan("").has_method());
+  CHECK(is_asking(scan(R"({"id":1,"method":"m","params":")")));
+  CHECK(is_asking(scan(R"({"method":)")));
+  CHECK(is_asking(scan(R"({"method":5,"id":1})")));
+  CHECK_FALSE(is_asking(scan(R"({"id":1,"result":{"method":"m"}})")));
+  CHECK_FALSE(is_asking(scan(R"({"id":1,"x":"method"})")));
+  CHECK_FALSE(is_asking(scan(R"({"id":1,"meth)")));
+  CHECK_FALSE(is_asking(scan("")));
+  CHECK_FALSE(is_asking(scan(R"({"method":1,"id":1,"result":2,)")));
+  CHECK_FALSE(is_asking(scan(R"({"error":2,"id":1,"method":"m",)")));
 }
 
 TEST_CASE("id scanner: a method of no sane length is not kept") {
   const IdScanner scanner = scan(R"({"method":")" + std::string(10'000, 'm') + R"(","id":1})");
-  CHECK(scanner.has_method());
-  CHECK(scanner.method().empty());
+  CHECK(is_asking(scanner));
+  CHECK(method_in(scanner).empty());
 }
 
 TEST_CASE("id scanner: what it calls an id is one JSON value, fit to be written into an answer") {
@@ -121,22 +148,41 @@ TEST_CASE("id scanner: what it calls an id is one JSON value, fit to be written 
                        R"("\u12")", "\"\xff\"", "\"\x01\"", "\"\xc0\xaf\""};
   for (const std::string id : ids) {
     CAPTURE(id);
-    CHECK(scan(R"({"id":)" + id + R"(,"x":1})").ids().empty());
+    CHECK(ids_of(scan(R"({"id":)" + id + R"(,"x":1})")).empty());
   }
 }
 
+TEST_CASE("id scanner 12: what is kept of a batch is bounded") {
+  IdScanner many;
+  many.feed("[");
+  for (std::size_t i = 0; i < IdScanner::messages_max + 10; ++i) many.feed(R"({"id":1},)");
+  CHECK(many.messages().size() == IdScanner::messages_max);
+
+  IdScanner without;
+  without.feed("[");
+  for (int i = 0; i < 1000; ++i) without.feed(R"({"x":1},)");
+  CHECK(without.messages().size() == 1);
+
+  IdScanner large;
+  large.feed("[");
+  const std::string id(60'000, 'y');
+  for (int i = 0; i < 100; ++i) large.feed(R"({"id":")" + id + R"("},)");
+  CHECK(large.messages().size() == IdScanner::ids_bytes_max / id.size() + 1);
+}
+
 TEST_CASE("id scanner: no text makes it fail") {
-  // Invariant: any bytes, at most four ids, each of them JSON of at most 256 bytes.
+  // Invariant: any bytes, at most four ids of a message, each of them JSON.
   constexpr std::string_view alphabet = "{}[]:,\"\\id01-. e\n\xff";
   for (std::uint64_t seed = 0; seed < 3000; ++seed) {
     Prng random(seed);
-    std::string text = random.chance(0.7) ? "{\"id\":" : "";
+    std::string text = random.chance(0.3) ? "[" : "";
+    if (random.chance(0.7)) text += "{\"id\":";
     const auto length = random.between(std::uint64_t{0}, std::uint64_t{60});
     for (std::uint64_t i = 0; i < length; ++i) text += alphabet[random.next() % alphabet.size()];
     CAPTURE(text);
     const IdScanner scanner = scan(text);
-    CHECK(scanner.ids().size() <= 4);
-    for (const std::string& id : scanner.ids()) {
+    for (const IdScanner::Found& message : scanner.messages()) CHECK(message.ids.size() <= 4);
+    for (const std::string& id : ids_of(scanner)) {
       jsonrpc::Reader reader;
       jsonrpc::Message message;
       CHECK(reader.read(id, message) == jsonrpc::Read::message);

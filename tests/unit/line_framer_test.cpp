@@ -34,7 +34,8 @@ void pull_all(LineFramer& framer, Lines& lines, bool ended = false) {
       case LineFramer::Pull::oversize: {
         CHECK(line == "untouched");
         std::string shown = "<oversize";
-        for (const std::string& id : framer.oversize().ids()) shown += " " + id;
+        for (const IdScanner::Found& message : framer.oversize().messages())
+          for (const std::string& id : message.ids) shown += " " + id;
         lines.push_back(shown + ">");
         break;
       }

@@ -131,18 +131,16 @@ TEST_CASE("lists 5.1: what the host saw in pages is never known to be the same")
     std::string result;
     bool first_page;
   };
-  const std::string big =
-      R"({"tools":[{"name":")" + std::string(Lists::list_bytes_max, 'x') + R"("}]})";
   const std::array rows{
       Row{"a first page", R"({"tools":[],"nextCursor":"2"})", true},
       Row{"a last page", R"({"tools":[]})", false},
-      Row{"too large to be kept", big, true},
   };
   for (const Row& row : rows) {
     CAPTURE(row.name);
     Lists lists;
     lists.shown(ListKind::tools, row.result, row.first_page, 1);
     CHECK(lists.was_shown(ListKind::tools));
+    CHECK(lists.is_paged(ListKind::tools));
     CHECK(lists.last(ListKind::tools) == nullptr);
     CHECK(lists.compare(ListKind::tools, row.result) == Comparison::different);
     lists.shown(ListKind::tools, R"({"tools":[]})", true, 1);  // whole again
@@ -162,8 +160,51 @@ TEST_CASE("lists 6: the last complete list is kept to the byte") {
   REQUIRE(lists.last(ListKind::tools) != nullptr);
   CHECK(*lists.last(ListKind::tools) == R"({"tools":[{"name":"a","n":1.0}]})");
   CHECK(lists.last(ListKind::prompts) == nullptr);
-  lists.shown(ListKind::tools, result, true, 1);  // cannot be compared, so it is not relied on
-  CHECK(lists.compare(ListKind::tools, result) == Comparison::different);
+  lists.shown(ListKind::tools, result, true, 1);
+  CHECK(*lists.last(ListKind::tools) == result);
+  CHECK(lists.compare(ListKind::tools, result) == Comparison::same);
+}
+
+TEST_CASE("lists 5.1: what has no C++ value can be compared all the same") {
+  for (const char* const text :
+       {R"({"tools":[{"name":"a","x":1e999}]})", R"({"tools":[{"name":"a\ud800"}]})",
+        R"({"tools":[{"n":18446744073709551617}]})"}) {
+    CAPTURE(std::string(text));
+    Lists lists;
+    lists.shown(ListKind::tools, text, true, 1);
+    CHECK(lists.compare(ListKind::tools, text) == Comparison::same);
+    CHECK(lists.compare(ListKind::tools, R"({"tools":[{"n":18446744073709551618}]})") ==
+          Comparison::different);
+  }
+}
+
+TEST_CASE("lists 5.1, 12: a list too large to be kept is compared, and its tools are known") {
+  const std::string big = R"({"tools":[{"name":"a","annotations":{"readOnlyHint":true},"x":")" +
+                          std::string(Lists::list_bytes_max, 'x') + R"("}]})";
+  Lists lists;
+  lists.shown(ListKind::tools, big, true, 1);
+  lists.learn_tools(big, true);
+  CHECK(lists.last(ListKind::tools) == nullptr);
+  CHECK_FALSE(lists.is_paged(ListKind::tools));
+  CHECK(lists.compare(ListKind::tools, big) == Comparison::same);
+  CHECK(lists.compare(ListKind::tools, R"({"tools":[]})") == Comparison::different);
+  CHECK(lists.may_repeat("a"));
+}
+
+TEST_CASE("lists 12: the names of tools that may be called twice have a bound") {
+  std::string list = R"({"tools":[)";
+  const std::string tail(1000, 'n');
+  for (int i = 0; i < 3000; ++i) {
+    list +=
+        R"({"name":")" + std::to_string(i) + tail + R"(","annotations":{"readOnlyHint":true}},)";
+  }
+  list += "{}]}";
+  Lists lists;
+  for (int i = 0; i < 2; ++i) {
+    lists.learn_tools(list, true);
+    CHECK(lists.may_repeat("0" + tail));
+    CHECK_FALSE(lists.may_repeat("2999" + tail));
+  }
 }
 
 TEST_CASE("lists 5.2: what came over another link, or from the cache, may be stale") {
@@ -242,7 +283,6 @@ TEST_CASE("lists 5.3: a list that makes no sense teaches nothing, and does no ha
       R"({"tools":{"name":"t"}})",
       R"(null)",
       "",
-      R"({"tools":[{"name":"t","annotations":{"readOnlyHint":true},"x":1e999}]})",
   };
   for (const std::string result : results) {
     CAPTURE(result);
@@ -262,6 +302,15 @@ TEST_CASE("lists 3, 6: a list that may be shown again has no line breaks") {
   lists.shown(ListKind::tools, "{\n  \"tools\": [\r\n]\n}", true, 1);
   REQUIRE(lists.last(ListKind::tools) != nullptr);
   CHECK(*lists.last(ListKind::tools) == "{   \"tools\": [  ] }");
+}
+
+TEST_CASE("lists 5.3: a value that has no C++ value costs no tool its hints") {
+  Lists lists;
+  lists.learn_tools(
+      R"({"tools":[{"name":"a","annotations":{"readOnlyHint":true}},{"name":"b","x":1e999},7]})",
+      true);
+  CHECK(lists.may_repeat("a"));
+  CHECK_FALSE(lists.may_repeat("b"));
 }
 
 TEST_CASE("lists 5.3: names are compared as values") {

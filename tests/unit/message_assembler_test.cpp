@@ -54,7 +54,8 @@ TEST_CASE("MessageAssembler 12: the limit counts the whole message; the next one
   REQUIRE(event.has_value());
   const auto* const found = std::get_if<event::LinkMessageTooLong>(&*event);
   REQUIRE(found != nullptr);
-  CHECK(found->found.ids() == std::vector<std::string>{"42"});
+  REQUIRE(found->found.messages().size() == 1);
+  CHECK(found->found.messages().front().ids == std::vector<std::string>{"42"});
   CHECK(text_of(add(assembler, {"short"})) == "short");
 }
 

@@ -125,17 +125,43 @@ TEST_CASE("session 5.1: answers of the host to nothing that was asked are droppe
   }
 }
 
-TEST_CASE("session 5.1: a malformed answer of the host is dropped without an answer to it") {
-  Driver d;
-  d.establish();
-  const std::string ours = ask(d, "0");
-  d.forget();
-  d.host(R"({"jsonrpc":"2.0","id":)" + ours + R"(,"result":1,"error":{}})");
-  CHECK(d.take_host().empty());
-  CHECK(d.take_link().empty());
-  CHECK(d.dropped(Drop::bad_host_answer) == 1);
-  d.host(answer(ours));
-  CHECK(d.take_link() == std::vector{answer("0")});
+TEST_CASE("session 5.1: a backend is told that the host's answer cannot be passed on") {
+  struct Row {
+    std::string name;
+    std::string rest;  ///< of the answer, after the id
+    bool too_long = false;
+  };
+  const std::array rows{
+      Row{"both", R"(,"result":1,"error":{}})"},
+      Row{"neither", "}"},
+      Row{"a member twice", R"(,"result":1,"result":1})"},
+      Row{"no JSON", R"(,"result":1,})"},
+      Row{"too deep", R"(,"result":)" + std::string(128, '[') + std::string(128, ']') + "}"},
+      Row{"too long", R"(,"result":"x)", true},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.name);
+    Driver d;
+    d.establish();
+    const std::string ours = ask(d, "0");
+    d.forget();
+    const std::string line = R"({"jsonrpc":"2.0","id":)" + ours + row.rest;
+    IdScanner found;
+    found.feed(line);
+    if (row.too_long) {
+      d.feed(event::HostLineTooLong{found});
+    } else {
+      d.host(line);
+    }
+    CHECK(d.take_host().empty());
+    CHECK(d.dropped(Drop::bad_host_answer) == 1);
+    const auto told = d.take_link();
+    REQUIRE(told.size() == 1);
+    CHECK(id_of(told.front()) == "0");
+    CHECK(json::parse(told.front())["error"]["code"] == -32603);
+    d.host(answer(ours));
+    CHECK(d.take_link().empty());
+  }
 }
 
 TEST_CASE("session 5.1: a backend that cancels its request cancels the one the host knows") {

@@ -85,6 +85,12 @@ TEST_CASE("session 11: a backend message that is no valid answer settles the req
       Row{"NaN", R"({"jsonrpc":"2.0","id":7,"result":NaN})"},
       Row{"too deep", R"({"jsonrpc":"2.0","id":7,"result":)" + std::string(128, '[') +
                           std::string(128, ']') + "}"},
+      Row{"a method beside the result", R"({"jsonrpc":"2.0","id":7,"method":"m","result":1})"},
+      Row{"a method of another type", R"({"method":1,"id":7,"jsonrpc":"2.0","result":1})"},
+      Row{"a bad element of a batch", R"([{"jsonrpc":"2.0","id":7,"result":tru}])"},
+      Row{"a batch cut off", R"([{"jsonrpc":"2.0","id":7,"result":1},)"},
+      Row{"an element too deep", R"([{"jsonrpc":"2.0","id":7,"result":)" + std::string(128, '[') +
+                                     std::string(128, ']') + "}]"},
   };
   for (const Row& row : rows) {
     CAPTURE(row.name);
@@ -107,6 +113,106 @@ TEST_CASE("session 11: a backend message that is no valid answer settles the req
     CHECK(d.take_host().empty());
     CHECK(d.answers_to("7") == 1);
   }
+}
+
+TEST_CASE("session 11: an answer that is not valid settles its request, however long its id") {
+  const std::string id = '"' + std::string(300, 'i') + '"';
+  for (const std::string& text :
+       {R"({"id":)" + id + R"(,"result":1})", R"({"jsonrpc":"2.0","id":)" + id + R"(,"result":01})",
+        R"({"jsonrpc":"2.0","result":1,"id":)" + id}) {
+    CAPTURE(text);
+    Driver d;
+    d.go_ready();
+    d.host(request(id, "m"));
+    d.backend(text);
+    CHECK(settled(d.one_host_line()).reason == "bad-backend-message");
+    CHECK(d.session.pending().empty());
+  }
+}
+
+TEST_CASE("session 11: a batch that is not valid settles every request that it answers") {
+  struct Row {
+    std::string name;
+    std::string text;
+    bool too_long = false;
+  };
+  const std::string both = answer("1") + "," + answer("\"b\"");
+  std::string many = "[" + answer("1");
+  for (std::size_t i = 0; i < jsonrpc::batch_max; ++i) many += "," + notify("n");
+  many += "," + answer("\"b\"") + "]";
+  const std::array rows{
+      Row{"one element is broken", "[" + both + R"(,{"jsonrpc":"2.0","id":3,"result":tru}])"},
+      Row{"cut off", "[" + both + ","},
+      Row{"too many elements", many},
+      Row{"too long", "[" + both + R"(,{"x":"yyy)", true},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.name);
+    Driver d;
+    d.go_ready();
+    for (const char* const id : {"1", "\"b\"", "4"}) d.host(request(id, "m"));
+    IdScanner found;
+    found.feed(row.text);
+    if (row.too_long) {
+      d.feed(event::LinkMessageTooLong{d.session.epoch(), found});
+    } else {
+      d.backend(row.text);
+    }
+    const auto told = d.take_host();
+    REQUIRE(told.size() == 2);
+    CHECK(settled(told[0]).id == "1");
+    CHECK(settled(told[0]).reason == "bad-backend-message");
+    CHECK(settled(told[1]).id == "\"b\"");
+    CHECK(d.session.pending().size() == 1);
+  }
+}
+
+TEST_CASE("session 3: an element of a batch may nest as deeply as it may alone") {
+  const std::string deep = std::string(127, '[') + std::string(127, ']');
+  const std::string up = request("1", "m", deep);
+  Driver d;
+  d.go_ready();
+  d.host("[" + up + "," + request("2", "m", "[" + deep + "]") + "]");
+  CHECK(d.take_link() == std::vector{up});
+  const Settled refused = settled(d.one_host_line());
+  CHECK(refused.id == "2");
+  CHECK(refused.code == -32600);
+  d.backend("[" + answer("1", deep) + "]");
+  CHECK(d.one_host_line() == answer("1", deep));
+}
+
+TEST_CASE("session 3: each request in a batch that cannot be read is answered") {
+  std::string many = "[" + request("1", "m");
+  for (std::size_t i = 0; i < jsonrpc::batch_max; ++i) many += "," + notify("n");
+  many += "," + request("\"b\"", "m") + "]";
+  const std::array texts{many, "[" + request("1", "m") + "," + request("\"b\"", "m") + ",]"};
+  for (const std::string& text : texts) {
+    Driver d;
+    d.host(text);
+    const auto told = d.take_host();
+    REQUIRE(told.size() == 2);
+    CHECK(settled(told[0]).id == "1");
+    CHECK(settled(told[1]).id == "\"b\"");
+  }
+  IdScanner found;
+  found.feed("[" + request("1", "m") + "," + request("2", "tools/call") + R"(,{"x":")");
+  Driver d;
+  d.feed(event::HostLineTooLong{found});
+  const auto told = d.take_host();
+  REQUIRE(told.size() == 2);
+  CHECK(settled(told[0]).code == 31005);
+  CHECK(settled(told[1]).is_tool_result);
+}
+
+TEST_CASE(
+    "session 12: a line with too many values is refused under its id, and the reason is said") {
+  std::string text = R"({"jsonrpc":"2.0","id":77,"method":"m","params":[0)";
+  for (std::size_t i = 0; i < jsonrpc::structurals_max; ++i) text += ",0";
+  Driver d;
+  d.host(text + "]}");
+  const std::string line = d.one_host_line();
+  CHECK(settled(line).id == "77");
+  CHECK(line.find("more values than can be read") != std::string::npos);
 }
 
 TEST_CASE("session 11: a bad backend message that names nothing in flight settles nothing") {
