@@ -21,7 +21,7 @@ struct ReasonRow {
   bool retryable;
 };
 
-const std::array<ReasonRow, 6> rows{{
+const std::array<ReasonRow, 6> reason_rows{{
     {Reason::backend_unavailable, 31001, "backend-unavailable", false, true},
     {Reason::outcome_unknown, 31002, "outcome-unknown", true, false},
     {Reason::queue_full, 31003, "queue-full", false, true},
@@ -46,7 +46,7 @@ void check_data(const json& data, const ReasonRow& row) {
 }
 
 TEST_CASE("answers 9: the table of codes, as JSON-RPC errors") {
-  for (const ReasonRow& row : rows) {
+  for (const ReasonRow& row : reason_rows) {
     CAPTURE(row.name);
     for (const auto& [method, form] : {std::pair{mcp::Method::other, ToolErrors::result},
                                        std::pair{mcp::Method::tools_list, ToolErrors::result},
@@ -67,7 +67,7 @@ TEST_CASE("answers 9: the table of codes, as JSON-RPC errors") {
 }
 
 TEST_CASE("answers 9: the table of codes, as tool results") {
-  for (const ReasonRow& row : rows) {
+  for (const ReasonRow& row : reason_rows) {
     for (const bool modern : {false, true}) {
       CAPTURE(row.name);
       CAPTURE(modern);
