@@ -146,24 +146,18 @@ void Liveness::checked(TimePoint now, Epoch epoch, TimePoint heard_at, const Hea
     case State::off: return;
     case State::unread: look_at(now + settings_.ping_interval); return;
     case State::listening:
-      heard_at_ = std::max(heard_at_, heard_at);
-      if (settings_.ping_interval == Duration::zero()) return;
-      if (now - heard_at_ < settings_.ping_interval) {
-        look_at(heard_at_ + settings_.ping_interval);
-      } else {
-        ping(now, epoch, out);
-      }
-      return;
     case State::pinged:
     case State::silent: break;
   }
-  if (heard_at > *pinged_at_) {
-    listen(heard_at);
+  heard_at_ = std::max(heard_at_, heard_at);
+  if (state_ != State::listening && heard_at <= *pinged_at_) {
+    // A look that was asked for before the ping may be answered after it.
+    if (now - *pinged_at_ >= settings_.pong_timeout) remain_silent(now, health);
     return;
   }
-  heard_at_ = std::max(heard_at_, heard_at);
-  // A look that was asked for before the ping may be answered after it.
-  if (now - *pinged_at_ >= settings_.pong_timeout) remain_silent(now, health);
+  listen(heard_at_);
+  const Duration interval = settings_.ping_interval;
+  if (interval > Duration::zero() && now - heard_at_ >= interval) ping(now, epoch, out);
 }
 
 void Liveness::remain_silent(TimePoint now, const Health& health) {

@@ -29,7 +29,6 @@ struct Request {
   bool replayable = false;     ///< may be sent again after a loss
   bool replayed = false;       ///< has been
   bool sent_before = false;    ///< on a link that was lost, so perhaps delivered
-  bool says_debug = false;     ///< a setLevel that went out with level debug instead of its own
   std::string progress_token;  ///< raw JSON text, or empty
   std::string kept_text;       ///< the message, while in flight and replayable
   std::uint64_t order = 0;     ///< position among all messages of the host

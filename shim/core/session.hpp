@@ -152,8 +152,7 @@ class Session {
   [[nodiscard]] bool may_replay(const Request& request, const Message& message) const;
   void flush();
   void send(Outbox::Item item);
-  [[nodiscard]] std::string with_heartbeats(Request& request, std::string set_level);
-  [[nodiscard]] bool take_debug_back(Request& request);
+  [[nodiscard]] std::string with_heartbeats(std::string set_level);
   void write_host(std::string line);
   void settle(const Request& request, Reason reason, std::string_view said);
 

@@ -83,12 +83,11 @@ void Session::backend_response(std::string text, const Message& message) {
     own_answered(message);
     return;
   }
-  Request* const request = pending_.find(message.id);
+  const Request* const request = pending_.find(message.id);
   if (request == nullptr || request->sent_in != epoch()) {
     drop(Drop::unknown_answer, "id " + printable(message.id, 64));
     return;
   }
-  if (!message.error.empty() && take_debug_back(*request)) return;
   if (!message.result.empty()) learn(*request, message);
   pending_.remove(message.id);
   jsonrpc::flatten(text);

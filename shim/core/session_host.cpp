@@ -319,28 +319,18 @@ void Session::send(Outbox::Item item) {
           pending_.kept_bytes() + item.text.size() <= settings_.queue_bytes));
     pending_.sent(*request, epoch(), keep ? item.text : std::string(), now_);
     if (request->method == mcp::Method::set_level)
-      item.text = with_heartbeats(*request, std::move(item.text));
+      item.text = with_heartbeats(std::move(item.text));
   }
   write_link(std::move(item.text));
 }
 
 /// What the host asks of the log is ours to keep; heartbeats come at level debug.
-std::string Session::with_heartbeats(Request& request, std::string set_level) {
+std::string Session::with_heartbeats(std::string set_level) {
   Message message;
   if (!settings_.request_heartbeats || heartbeats_asked_in_ != epoch() ||
       reader_.read(set_level, message) != jsonrpc::Read::message || message.level.empty())
     return set_level;
-  request.says_debug = true;
   return jsonrpc::splice(set_level, message.level, R"("debug")");
-}
-
-/// The backend does not want level debug. That was not the host's wish: what it has asked for
-/// instead is sent as it is.
-bool Session::take_debug_back(Request& request) {
-  if (!std::exchange(request.says_debug, false) || request.kept_text.empty()) return false;
-  heartbeats_asked_in_ = 0;
-  enqueue(pending_.requeue(request), request.id, request.order, 0);
-  return true;
 }
 
 void Session::write_host(std::string line) {

@@ -109,8 +109,9 @@ void Session::request_heartbeats() {
 void Session::restore_level() {
   heartbeats_asked_in_ = 0;
   for (const LegacySession::Step& step : legacy_.steps()) {
-    if (step.method == "logging/setLevel")
-      send_own(step.method, step.params, {.purpose = OwnRequest::Purpose::restore});
+    if (step.method != "logging/setLevel") continue;
+    liveness_.forget_heartbeats();
+    send_own(step.method, step.params, {.purpose = OwnRequest::Purpose::restore});
   }
 }
 

@@ -236,6 +236,8 @@ TEST_CASE("liveness: a backend that sends, but does not take what is sent to it,
   RawConnection backend = server.accept();
   backend.become_ready();
   host.expect_log("ready: ");
+  host.send(R"({"jsonrpc":"2.0","id":1,"method":"x"})");
+  (void)backend.receive_text();  // it owes an answer: no silence of a slow test ends the link
   send_large_call(host);
   for (const auto begun = Clock::now(); since(begun) < scaled(silent_after * 4);) {
     backend.send_text(R"({"jsonrpc":"2.0","method":"notifications/x"})");
@@ -251,6 +253,8 @@ TEST_CASE("liveness: nor does the path count as dead while the shim does not rea
   RawConnection backend = server.accept();
   backend.become_ready();
   host.expect_log("ready: ");
+  host.send(R"({"jsonrpc":"2.0","id":1,"method":"x"})");
+  (void)backend.receive_text();  // it owes an answer: no silence of a slow test ends the link
   send_large_call(host);
   host.flush();
   host.linger(scaled(200ms));

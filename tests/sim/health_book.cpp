@@ -44,7 +44,7 @@ void HealthBook::look(TimePoint now, const shim::HealthLook& look) {
     stamp_ = text;
   }
   if (is_fresh(now) != was_fresh) looked_differently_ = now;
-  if (!is_fresh(now)) return;
+  if (!valid_ || !is_fresh(now)) return;
   const std::string process = (report.contains("pid") ? report["pid"].dump() : "") + "/" +
                               (report.contains("started_at") ? report["started_at"].dump() : "");
   if (process == "/") return;

@@ -184,7 +184,10 @@ bool Model::is_own(const std::string& text, const Json& message) {
   if (method == "initialize" && watch_.stage == Watch::Stage::before) {
     judge_initialize_again(text, message);
   } else if (take_debug_wish(method, raw_member(text, "params"))) {
-    // Heartbeats come at that level.
+    watch_.own_id = id;  // heartbeats come at that level
+  } else if (settings_.request_heartbeats && !watch_.asked_debug && method == "logging/setLevel" &&
+             raw_member(text, "params") == legacy_.level_params) {
+    forget_heartbeats();  // the backend did not want the other level
   } else if (take_own_list(id, method)) {
     // To be compared with what the host was shown.
   } else if (!take_restore(method, raw_member(text, "params"))) {

@@ -45,6 +45,11 @@ void Model::came(std::string_view element, const Json& message) {
     if (method == "notifications/message") note_log(flat(element), message);
     return;
   }
+  if (watch_.asked_debug && raw_member(element, "id") == watch_.own_id &&
+      message.contains("error")) {
+    traffic_may_flow("after level debug was refused");
+    watch_.asked_debug = false;
+  }
   if (!message.contains("result")) return;
   real_results_.insert(message["result"].dump());
   const std::string id(raw_member(element, "id"));
