@@ -6,7 +6,6 @@
 #include <array>
 #include <cstring>
 #include <new>
-#include <nlohmann/json.hpp>
 #include <span>
 #include <utility>
 
@@ -76,11 +75,47 @@ std::string_view trim_right(std::string_view text) {
   return text;
 }
 
-std::size_t count_structurals(std::string_view text) {
-  const auto is_structural = [](char c) {
-    return c == '{' || c == '}' || c == '[' || c == ']' || c == ',' || c == ':' || c == '"';
-  };
-  return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), is_structural));
+bool is_operator(char c) {
+  return c == '{' || c == '}' || c == '[' || c == ']' || c == ',' || c == ':';
+}
+
+/// How many tokens a text has, valid or not. As simdjson counts them: an invalid text must not make
+/// it use more memory either.
+std::size_t count_tokens(std::string_view text) {
+  std::size_t count = 0;
+  bool in_string = false;
+  bool in_scalar = false;
+  for (std::size_t at = 0; at < text.size(); ++at) {
+    const char c = text[at];
+    if (in_string) {
+      if (c == '\\') ++at;
+      if (c == '"') in_string = in_scalar = false;
+      continue;
+    }
+    const bool is_scalar = !is_operator(c) && !is_space(c);
+    if (c == '"' || !is_scalar || !in_scalar) count += is_space(c) ? 0 : 1;
+    in_string = c == '"';
+    in_scalar = is_scalar;
+  }
+  return count;
+}
+
+/// The same, but possibly too many: in strings, too, whatever would be a token elsewhere counts.
+std::size_t count_tokens_roughly(std::string_view text) {
+  const auto ends_scalar = [](char c) { return is_operator(c) || is_space(c); };
+  std::size_t count = 1;
+  char before = ' ';
+  for (const char c : text) {
+    const bool starts = !ends_scalar(c) && (ends_scalar(before) || c == '"' || before == '"');
+    count += is_operator(c) || starts ? 1U : 0U;
+    before = c;
+  }
+  return count;
+}
+
+bool has_too_many_tokens(std::string_view text) {
+  return text.size() > tokens_max && count_tokens_roughly(text) > tokens_max &&
+         count_tokens(text) > tokens_max;
 }
 
 /// Which object of a message the walk is in.
@@ -309,7 +344,7 @@ bool Walk::key(std::string_view& key) {
 }
 
 Kind kind_of(const Message& m) {
-  if (m.jsonrpc != "\"2.0\"") return Kind::other;
+  if (m.jsonrpc != "\"2.0\"" && token_key(m.jsonrpc) != "\"2.0\"") return Kind::other;
   if (!m.method.empty()) {
     if (!is_string(m.method) || !m.result.empty() || !m.error.empty()) return Kind::other;
     if (m.id.empty()) return Kind::notification;
@@ -371,7 +406,7 @@ bool Reader::Impl::find_tokens(std::string_view text) {
 }
 
 Read Reader::Impl::read(std::string_view text, Message& message) {
-  if (text.size() > structurals_max && count_structurals(text) > structurals_max) {
+  if (has_too_many_tokens(text)) {
     refusal = too_many_values;
     return Read::refused;
   }
@@ -392,74 +427,6 @@ Read Reader::Impl::read(std::string_view text, Message& message) {
     }
   }
   return Read::message;
-}
-
-std::string unquote(std::string_view raw) {
-  if (!is_string(raw)) return std::string(raw);
-  const std::string_view inside = raw.substr(1, raw.size() - 2);
-  if (inside.find('\\') == std::string_view::npos) return std::string(inside);
-  const nlohmann::json value = nlohmann::json::parse(raw, nullptr, false);
-  return value.is_string() ? value.get<std::string>() : std::string(inside);
-}
-
-std::string quote(std::string_view value) {
-  return nlohmann::json(value).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
-}
-
-std::string token_key(std::string_view raw) {
-  if (!is_string(raw) || raw.find('\\') == std::string_view::npos) return std::string(raw);
-  const nlohmann::json value = nlohmann::json::parse(raw, nullptr, false);
-  // Lone surrogates cannot be resolved; no resolved key starts with a backslash.
-  if (!value.is_string()) return "\\" + std::string(raw);
-  return "\"" + value.get<std::string>() + "\"";
-}
-
-std::string splice(std::string_view text, std::string_view part, std::string_view replacement) {
-  const auto start = static_cast<std::size_t>(part.data() - text.data());
-  std::string out;
-  out.reserve(text.size() - part.size() + replacement.size());
-  out.append(text.substr(0, start));
-  out.append(replacement);
-  out.append(text.substr(start + part.size()));
-  return out;
-}
-
-void flatten(std::string& text) {
-  for (const char line_end : {'\r', '\n'}) {  // one at a time: that search is vectorised
-    for (std::size_t at = text.find(line_end); at != std::string::npos;
-         at = text.find(line_end, at + 1)) {
-      text[at] = ' ';
-    }
-  }
-}
-
-std::string error_answer(std::string_view id, int code, std::string_view message,
-                         std::string_view data) {
-  std::string out = R"({"jsonrpc":"2.0","id":)";
-  out.append(id.empty() ? "null" : id);
-  out.append(R"(,"error":{"code":)").append(std::to_string(code));
-  out.append(R"(,"message":)").append(quote(message));
-  if (!data.empty()) out.append(R"(,"data":)").append(data);
-  return out.append("}}");
-}
-
-std::string result_answer(std::string_view id, std::string_view result) {
-  std::string out = R"({"jsonrpc":"2.0","id":)";
-  return out.append(id).append(R"(,"result":)").append(result).append("}");
-}
-
-std::string notification(std::string_view method, std::string_view params) {
-  std::string out = R"({"jsonrpc":"2.0","method":)";
-  out.append(quote(method));
-  if (!params.empty()) out.append(R"(,"params":)").append(params);
-  return out.append("}");
-}
-
-std::string request(std::string_view id, std::string_view method, std::string_view params) {
-  std::string out = R"({"jsonrpc":"2.0","id":)";
-  out.append(id).append(R"(,"method":)").append(quote(method));
-  if (!params.empty()) out.append(R"(,"params":)").append(params);
-  return out.append("}");
 }
 
 }  // namespace shim::jsonrpc

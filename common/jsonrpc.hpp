@@ -13,9 +13,10 @@ namespace shim::jsonrpc {
 /// Deepest nesting accepted (contract 11), of a message: the brackets of a batch do not count.
 inline constexpr unsigned depth_max = 128;
 
-/// Most brackets, colons, commas and quotes in one message. Reading takes four bytes for each, so
-/// this bounds the memory that a dense message of any length can make us use to 48 MiB.
-inline constexpr std::size_t structurals_max = 12U << 20U;
+/// Most tokens of one message: brackets, colons, commas, strings, numbers and so on. Reading takes
+/// four bytes for each, so this bounds the memory that a dense message of any length can make us
+/// use to 48 MiB.
+inline constexpr std::size_t tokens_max = 12U << 20U;
 
 /// Most elements of one batch.
 inline constexpr std::size_t batch_max = 4096;
@@ -103,9 +104,17 @@ class Reader {
 /// `"a"` and `"\u0061"` do not).
 [[nodiscard]] std::string token_key(std::string_view raw);
 
+/// Replaces `part`, a view into `text`; views into it are invalid afterwards. Copies no more than
+/// it must.
+void splice_in_place(std::string& text, std::string_view part, std::string_view replacement);
+
 /// `text` with `part`, a view into it, replaced.
 [[nodiscard]] std::string splice(std::string_view text, std::string_view part,
                                  std::string_view replacement);
+
+/// Copies of some parts of a text, views into it, which is given up.
+[[nodiscard]] std::vector<std::string> take_apart(std::string&& text,
+                                                  const std::vector<std::string_view>& parts);
 
 /// Line breaks become spaces: a valid JSON text can hold them only as white space (RFC 8259 § 7).
 void flatten(std::string& text);

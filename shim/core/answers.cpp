@@ -65,8 +65,15 @@ std::string failure(const Request& request, Reason reason, std::string_view said
 }
 
 std::string refusal(std::string_view id, int code, std::string_view said, bool delivered) {
-  const Entry facts{code, code == jsonrpc::parse_error ? "parse-error" : "invalid-request",
-                    delivered, false};
+  const auto name = [code] {
+    switch (code) {
+      case jsonrpc::parse_error: return "parse-error";
+      case jsonrpc::method_not_found: return "method-not-found";
+      case jsonrpc::internal_error: return "internal";
+      default: return "invalid-request";
+    }
+  };
+  const Entry facts{code, name(), delivered, false};
   return jsonrpc::error_answer(id, facts.code, said, dump(data(facts, {})));
 }
 

@@ -39,8 +39,8 @@ struct Circumstances {
 [[nodiscard]] std::string failure(const Request& request, Reason reason, std::string_view said,
                                   const Circumstances& circumstances, ToolErrors tool_errors);
 
-/// The answer to a line of the host that is no request the shim could take (contract 3): `code` is
-/// JSON-RPC's for it, parse_error or invalid_request. `id` is raw JSON. `delivered`: another
+/// The answer to a line of the host that is no request the shim could take (contract 3), or that it
+/// takes for none: `code` is JSON-RPC's for it. `id` is raw JSON. `delivered`: another
 /// request under this id has been sent, and a host may take this for its answer.
 [[nodiscard]] std::string refusal(std::string_view id, int code, std::string_view said,
                                   bool delivered = false);

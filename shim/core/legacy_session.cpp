@@ -23,10 +23,14 @@ std::optional<InitializeFacts> InitializeFacts::read(std::string_view result) {
   return facts;
 }
 
-void LegacySession::begin(std::string initialize_text, std::string requested_version) {
+void LegacySession::begin(std::string requested_version) {
   *this = LegacySession();
-  initialize_text_ = std::move(initialize_text);
   requested_version_ = std::move(requested_version);
+}
+
+void LegacySession::established(std::string initialize_text, InitializeFacts told) {
+  initialize_text_ = std::move(initialize_text);
+  told_ = std::move(told);
 }
 
 bool LegacySession::subscribed(std::string_view uri, std::string_view params) {
@@ -52,10 +56,10 @@ std::string LegacySession::resume_initialize(std::string_view id) const {
   jsonrpc::Message message;
   std::string text = initialize_text_;
   if (reader.read(text, message) == jsonrpc::Read::message && !message.protocol_version.empty()) {
-    text = jsonrpc::splice(text, message.protocol_version, protocol_version());
+    jsonrpc::splice_in_place(text, message.protocol_version, protocol_version());
   }
   if (reader.read(text, message) == jsonrpc::Read::message && !message.id.empty()) {
-    text = jsonrpc::splice(text, message.id, id);
+    jsonrpc::splice_in_place(text, message.id, id);
   }
   return text;
 }

@@ -33,10 +33,11 @@ class LegacySession {
   static constexpr std::size_t subscription_bytes_max = std::size_t{4} << 20U;
 
   /// The host has sent `initialize`: a new session begins and replaces what was known.
-  void begin(std::string initialize_text, std::string requested_version);
+  void begin(std::string requested_version);
 
-  /// The host has been given this result, by the backend or from the cache.
-  void established(InitializeFacts told) { told_ = std::move(told); }
+  /// The host has been given this result of this `initialize` of its, by the backend or from the
+  /// cache.
+  void established(std::string initialize_text, InitializeFacts told);
 
   void host_initialized() { host_initialized_ = true; }
   void level_set(std::string_view params) { level_params_ = params; }

@@ -16,6 +16,12 @@ Outbox::Item Outbox::pop() {
   return take(items_.begin());
 }
 
+Outbox::Item Outbox::take(std::uint64_t order) {
+  const auto position = items_.find(order);
+  SHIM_CHECK(position != items_.end());
+  return take(position);
+}
+
 void Outbox::remove(std::uint64_t order) {
   const auto position = items_.find(order);
   if (position != items_.end()) take(position);

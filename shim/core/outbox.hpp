@@ -33,6 +33,9 @@ class Outbox {
   /// The first item, which must exist; out of the box.
   [[nodiscard]] Item pop();
 
+  /// The item with this order number, which must exist; out of the box.
+  [[nodiscard]] Item take(std::uint64_t order);
+
   /// Removes the item with this order number, if it is there.
   void remove(std::uint64_t order);
 

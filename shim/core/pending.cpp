@@ -9,12 +9,12 @@
 namespace shim {
 namespace {
 
-/// Each is stored up to four times: here, in the timeouts and with the tokens.
+/// Each is stored up to five times: here, in the timeouts and with the tokens.
 std::size_t name_bytes_of(const Request& request) {
   const auto beyond_short = [](std::string_view name) {
-    return name.size() > 64 ? name.size() : 0;
+    return name.size() > 15 ? name.size() : 0;
   };
-  return 4 * (beyond_short(request.id) + beyond_short(request.progress_token));
+  return 5 * (beyond_short(request.id) + beyond_short(request.progress_token));
 }
 
 void sort_by_order(std::vector<Request>& requests) {

@@ -50,6 +50,10 @@ class PendingTable {
  public:
   enum class Added : std::uint8_t { ok, duplicate };
 
+  /// What one request is reckoned to cost beyond its names: nodes here, in the timeouts and with
+  /// the tokens.
+  static constexpr std::size_t overhead_bytes = 1024;
+
   /// `timeout`: longest silence about a request in flight, zero for none. `keepalive_interval`: see
   /// ProgressTokens.
   explicit PendingTable(Duration timeout = {}, Duration keepalive_interval = {})
@@ -98,8 +102,13 @@ class PendingTable {
 
   /// Of kept_bytes(), those of subscriptions.
   [[nodiscard]] std::size_t subscription_bytes() const { return subscription_bytes_; }
-  /// Bytes of ids and progress tokens that are longer than usual, as often as they are stored.
+  /// Bytes of ids and progress tokens that need memory of their own, as often as they are stored.
   [[nodiscard]] std::size_t name_bytes() const { return name_bytes_; }
+  /// What all requests are reckoned to cost beside the texts that are kept, which have a bound of
+  /// their own.
+  [[nodiscard]] std::size_t cost_bytes() const {
+    return name_bytes_ + requests_.size() * overhead_bytes;
+  }
 
   /// How many requests are in flight that the backend is to answer; a live subscription is not.
   [[nodiscard]] std::size_t in_flight() const { return in_flight_; }

@@ -331,8 +331,9 @@ Estate Session::abandon(Actions& out) {
   out.emplace_back(action::CloseLink{epoch(), false});
   if (host_paused_) out.emplace_back(action::PauseHost{false});
   for (const Request& request : pending_.take_all()) {
-    write_host(jsonrpc::error_answer(request.id, jsonrpc::internal_error,
-                                     "mcp-ws-shim met a fault of its own and started afresh"));
+    write_host(refusal(request.id, jsonrpc::internal_error,
+                       "mcp-ws-shim met a fault of its own and started afresh",
+                       request.in_flight() || request.sent_before));
   }
   for (const BackendRequests::Open& open : backend_requests_.take_all()) {
     if (!is_mcp()) continue;
@@ -380,7 +381,7 @@ void Session::balance_pressure() {
   const bool backend_is_slow =
       supervisor_.ready() && (beyond(outbox_.cost_bytes() + link_unwritten_, limit, host_paused_) ||
                               beyond(pending_.name_bytes(), limit, host_paused_) ||
-                              beyond(pending_.size(), pending_max, host_paused_));
+                              beyond(pending_.cost_bytes(), pending_bytes_max, host_paused_));
   if (supervisor_.link_open() && host_is_slow != link_paused_) {
     link_paused_ = host_is_slow;
     supervisor_.excuse(now_);

@@ -61,8 +61,9 @@ class Session {
   static constexpr std::size_t link_window_bytes = std::size_t{256} << 10U;
   /// How long a host that has asked us to stop may keep us waiting for its reading.
   static constexpr Duration stop_patience = std::chrono::milliseconds(200);
-  /// Requests pending at once while ready; beyond it the host is not read further.
-  static constexpr std::size_t pending_max = 65536;
+  /// What all pending requests may cost while ready, see PendingTable::cost_bytes(); beyond it the
+  /// host is not read further.
+  static constexpr std::size_t pending_bytes_max = std::size_t{16} << 20U;
 
   /// `settings` must outlive the session. `seed` decides all its randomness.
   Session(const Settings& settings, std::uint64_t seed, TimePoint now, Estate estate = {});
@@ -139,7 +140,7 @@ class Session {
   void host_message(std::string text);
   void host_request(std::string text, const Message& message);
   void host_notification(std::string text, const Message& message);
-  void host_response(const std::string& text, const Message& message);
+  void host_response(std::string text, const Message& message);
   void host_cancelled(std::string text, const Message& message);
   void refuse(std::string_view id, int code, std::string_view said, bool delivered = false);
   void refuse_line(std::string_view text, const Message& message, int code, std::string_view said);
@@ -164,7 +165,7 @@ class Session {
   void backend_response(std::string text, const Message& message);
   void backend_request(std::string text, const Message& message);
   void backend_notification(std::string text, const Message& message);
-  void learn(const Request& request, const Message& answer);
+  void learn(Request& request, const Message& answer);
   void learn_setting(const Request& request);
   [[nodiscard]] bool is_for_the_shim(const Message& log_message);
   [[nodiscard]] bool is_repeated_acknowledgement(const Message& message);
@@ -261,6 +262,7 @@ class Session {
   /// may be.
   std::set<std::pair<TimePoint, std::uint64_t>> offline_;
   bool minimal_given_ = false;  ///< the host got the minimal `initialize` result
+  bool owes_changes_ = false;   ///< and has not been told yet that the lists have changed
   std::optional<std::uint64_t> queued_roots_change_;
 
   HealthState shown_health_ = HealthState::none;  ///< the state that was last logged

@@ -15,12 +15,12 @@ void Session::backend_message(std::string text) {
     case jsonrpc::Read::invalid: backend_invalid(text, {}); return;
     case jsonrpc::Read::refused: backend_invalid(text, message); return;
     case jsonrpc::Read::batch: {
-      const std::vector<std::string> elements(reader_.elements().begin(), reader_.elements().end());
-      for (const std::string& element : elements) {
+      std::vector<std::string> elements = jsonrpc::take_apart(std::move(text), reader_.elements());
+      for (std::string& element : elements) {
         if (element.starts_with('[')) {
           drop(Drop::bad_backend_message, "a batch inside a batch");
         } else if (!finished() && supervisor_.link_open()) {
-          backend_message(element);
+          backend_message(std::move(element));
         }
       }
       return;
@@ -88,14 +88,14 @@ void Session::backend_response(std::string text, const Message& message) {
     drop(Drop::unknown_answer, "id " + printable(message.id, 64));
     return;
   }
-  if (!message.result.empty()) learn(*request, message);
-  pending_.remove(message.id);
+  Request answered = pending_.remove(message.id);
+  if (!message.result.empty()) learn(answered, message);
   jsonrpc::flatten(text);
   write_host(std::move(text));
 }
 
 /// What a successful answer tells about the session, for the links to come and for the cache.
-void Session::learn(const Request& request, const Message& answer) {
+void Session::learn(Request& request, const Message& answer) {
   if (const auto kind = list_kind(request.method)) {
     show_list(request, *kind, answer.result, epoch());
     if (!request.has_cursor && is_complete_list(answer.result)) {
@@ -112,7 +112,7 @@ void Session::learn(const Request& request, const Message& answer) {
                                   std::to_string(answer.result.size()) + " bytes)");
         return;
       }
-      legacy_.established(std::move(*facts));
+      legacy_.established(std::move(request.kept_text), std::move(*facts));
       request_heartbeats();
       remember(legacy_.requested_version(), "initialize", answer.result);
       return;
@@ -166,7 +166,7 @@ void Session::backend_request(std::string text, const Message& message) {
     }
     return;
   }
-  text = jsonrpc::splice(text, message.id, *host_id);
+  jsonrpc::splice_in_place(text, message.id, *host_id);
   jsonrpc::flatten(text);
   write_host(std::move(text));
 }
@@ -178,7 +178,7 @@ void Session::backend_progress(std::string text, const Message& message) {
     return;
   }
   const std::string value = tokens.reported(message.progress_token, message.progress, now_);
-  if (!value.empty()) text = jsonrpc::splice(text, message.progress, value);
+  if (!value.empty()) jsonrpc::splice_in_place(text, message.progress, value);
   jsonrpc::flatten(text);
   write_host(std::move(text));
 }
@@ -213,7 +213,7 @@ void Session::backend_notification(std::string text, const Message& message) {
           drop(Drop::unknown_cancel);
           return;
         }
-        text = jsonrpc::splice(text, message.request_id, open->host_id);
+        jsonrpc::splice_in_place(text, message.request_id, open->host_id);
         break;
       }
       case mcp::Method::subscription_acknowledged:

@@ -38,14 +38,13 @@ void Session::host_message(std::string text) {
                   "the message was not passed on: " + std::string(reader_.refusal()));
       return;
     case jsonrpc::Read::batch: {
-      // Copied out first: reading an element forgets the array's.
-      const std::vector<std::string> elements(reader_.elements().begin(), reader_.elements().end());
+      std::vector<std::string> elements = jsonrpc::take_apart(std::move(text), reader_.elements());
       if (elements.empty()) refuse("null", jsonrpc::invalid_request, "the batch is empty");
-      for (const std::string& element : elements) {
+      for (std::string& element : elements) {
         if (element.starts_with('[')) {
           refuse("null", jsonrpc::invalid_request, "a batch inside a batch");
         } else {
-          host_message(element);
+          host_message(std::move(element));
         }
       }
       return;
@@ -56,7 +55,7 @@ void Session::host_message(std::string text) {
   switch (message.kind) {
     case jsonrpc::Kind::request: host_request(std::move(text), message); return;
     case jsonrpc::Kind::notification: host_notification(std::move(text), message); return;
-    case jsonrpc::Kind::response: host_response(text, message); return;
+    case jsonrpc::Kind::response: host_response(std::move(text), message); return;
     case jsonrpc::Kind::other: break;
   }
   refuse_line(text, message, jsonrpc::invalid_request, "this is JSON, but no JSON-RPC 2.0 message");
@@ -163,11 +162,12 @@ void Session::host_request(std::string text, const Message& message) {
     legacy_era_ = true;
     initialize_id_ = request.id;
     minimal_given_ = false;
+    owes_changes_ = false;
     initialized_order_ = 0;
     legacy_lists_ = Lists();
     heartbeats_asked_in_ = 0;  // the backend may begin its session anew, with a level of its own
     liveness_.forget_heartbeats();
-    legacy_.begin(text, jsonrpc::unquote(message.protocol_version));
+    legacy_.begin(jsonrpc::unquote(message.protocol_version));
   } else if (request.modern()) {
     modern_era_ = true;
   }
@@ -234,17 +234,17 @@ void Session::host_cancelled(std::string text, const Message& message) {
   if (forward) enqueue(std::move(text), {}, ++last_order_, epoch());
 }
 
-void Session::host_response(const std::string& text, const Message& message) {
+void Session::host_response(std::string text, const Message& message) {
   const auto open = backend_requests_.close(message.id);
   if (!open || open->epoch != epoch() || !supervisor_.link_open()) {
     drop(Drop::stale_host_answer);
     return;
   }
-  std::string answer = jsonrpc::splice(text, message.id, open->backend_id);
+  jsonrpc::splice_in_place(text, message.id, open->backend_id);
   if (supervisor_.ready()) {
-    enqueue(std::move(answer), {}, ++last_order_, epoch());
+    enqueue(std::move(text), {}, ++last_order_, epoch());
   } else {
-    write_link(std::move(answer));  // the backend may need it before it answers our initialize
+    write_link(std::move(text));  // the backend may need it before it answers our initialize
   }
 }
 
@@ -330,7 +330,8 @@ std::string Session::with_heartbeats(std::string set_level) {
   if (!settings_.request_heartbeats || heartbeats_asked_in_ != epoch() ||
       reader_.read(set_level, message) != jsonrpc::Read::message || message.level.empty())
     return set_level;
-  return jsonrpc::splice(set_level, message.level, R"("debug")");
+  jsonrpc::splice_in_place(set_level, message.level, R"("debug")");
+  return set_level;
 }
 
 void Session::write_host(std::string line) {
@@ -352,7 +353,7 @@ void Session::settle(const Request& request, Reason reason, std::string_view sai
   write_host(failure(request, reason, said,
                      {.attempt = supervisor_.failed_attempts(),
                       .down = supervisor_.down_for(now_),
-                      .last_error = supervisor_.last_error()},
+                      .last_error = supervisor_.ready() ? std::string() : supervisor_.last_error()},
                      settings_.tool_errors));
 }
 

@@ -58,7 +58,7 @@ void Session::answer_offline_due() {
       // The host takes this for a server of the legacy era and goes on with initialize.
       const Request settled = pending_.remove(request->id);
       outbox_.remove(order);
-      write_host(jsonrpc::error_answer(settled.id, jsonrpc::method_not_found, "Method not found"));
+      write_host(refusal(settled.id, jsonrpc::method_not_found, "Method not found"));
     }
   }
 }
@@ -104,15 +104,16 @@ std::optional<std::string> Session::offline_result(const Request& request) {
 
 void Session::answer_offline(std::string_view id, const std::string& result) {
   Request settled = pending_.remove(id);
+  std::string text = outbox_.take(settled.order).text;
   if (settled.method == mcp::Method::set_level) {
-    settled.kept_text = outbox_.find(settled.order)->text;
+    settled.kept_text = std::move(text);
     learn_setting(settled);
   }
-  outbox_.remove(settled.order);
   if (const auto kind = list_kind(settled.method)) {
     show_list(settled, *kind, result, 0);
   } else if (settled.method == mcp::Method::initialize) {
-    legacy_.established(*InitializeFacts::read(result));
+    legacy_.established(std::move(text), *InitializeFacts::read(result));
+    owes_changes_ = minimal_given_;
     outbox_.remove(std::exchange(initialized_order_, 0));  // from now on the resuming sends it
     log(LogLevel::info, minimal_given_
                             ? "initialize answered without the backend, which was never seen yet"
@@ -144,7 +145,9 @@ Session::Cached& Session::cached(const std::string& version) {
   if (known == cache_.end()) out_->emplace_back(action::LoadCache{version});
   if (!cached.text.empty()) {
     const std::string text = std::exchange(cached.text, {});
-    if (auto entry = CacheEntry::parse(text, settings_.endpoints.front(), version)) {
+    auto entry = CacheEntry::parse(text, settings_.endpoints.front(), version);
+    const std::string* const initialize = entry ? entry->find("initialize") : nullptr;
+    if (entry && (initialize == nullptr || InitializeFacts::read(*initialize))) {
       cached.entry.fill_from(std::move(*entry));
     } else {
       log(LogLevel::warn, "the cache file is corrupt or not ours; it will be replaced");

@@ -166,6 +166,15 @@ TEST_CASE("jsonrpc: keys are compared with their escapes resolved") {
   CHECK(m.id.empty());
 }
 
+TEST_CASE("jsonrpc: the version may be written with escapes") {
+  Reader reader;
+  Message message;
+  CHECK(reader.read(R"({"jsonrpc":"2\u002e0","id":1,"method":"m"})", message) == Read::message);
+  CHECK(message.kind == Kind::request);
+  CHECK(reader.read(R"({"jsonrpc":"2\u002e1","id":1,"method":"m"})", message) == Read::message);
+  CHECK(message.kind == Kind::other);
+}
+
 TEST_CASE("jsonrpc: method names with escapes") {
   struct Row {
     std::string raw;
@@ -700,14 +709,58 @@ TEST_CASE("jsonrpc: what is built is what it says") {
   CHECK(kind(request("1", "m", "{}")) == Kind::request);
 }
 
-TEST_CASE("jsonrpc 12: a message with too many values is refused, not read into memory") {
-  // Counted before anything is looked into, so brackets in a string count too.
-  std::string text(structurals_max + 1, ',');
-  text.front() = text.back() = '"';
-  CHECK(read(text) == Read::refused);
-  text.pop_back();
-  text.back() = '"';
-  CHECK(read(text) == Read::message);
+TEST_CASE("jsonrpc 12: a message with too many tokens is refused, not read into memory") {
+  const auto list_of = [](std::size_t numbers) {  // with as many commas and brackets, and one more
+    std::string text = "[[";
+    for (std::size_t i = 1; i < numbers; ++i) text += "0,";
+    return text += "0]]";
+  };
+  CHECK(read(list_of(tokens_max / 2 - 2)) == Read::batch);
+  Reader reader;
+  Message message;
+  CHECK(reader.read(list_of(tokens_max / 2 + 1), message) == Read::refused);
+  CHECK(reader.refusal() == "it holds more values than can be read");
+  std::string no_json;
+  for (std::size_t i = 0; i <= tokens_max; ++i) no_json += "0 ";
+  CHECK(read(no_json) == Read::refused);
+  // What only looks like tokens, in a string, does not count.
+  CHECK(read('"' + std::string(tokens_max + 1, ',') + '"') == Read::message);
+  CHECK(read("\"\\\"" + no_json + '"') == Read::message);
+}
+
+TEST_CASE("jsonrpc 3: a splice in place does the same") {
+  for (const char* const replacement : {"", "9", "\"much longer than what was there\""}) {
+    std::string text = R"({"id":123,"x":[]})";
+    const std::string_view part = std::string_view(text).substr(6, 3);
+    const std::string expected = splice(text, part, replacement);
+    splice_in_place(text, part, replacement);
+    CHECK(text == expected);
+  }
+}
+
+TEST_CASE("jsonrpc 3: a text is taken apart to the byte, whichever part is the large one") {
+  const std::string large(100'000, 'y');
+  for (std::size_t at = 0; at < 3; ++at) {
+    CAPTURE(at);
+    std::vector<std::string> expected{"1", "2", "3"};
+    expected[at] = large;
+    std::string text = " [" + expected[0] + " , " + expected[1] + "," + expected[2] + "] ";
+    std::vector<std::string_view> parts;
+    std::size_t found = 0;
+    for (const std::string& part : expected) {
+      found = text.find(part, found);
+      parts.push_back(std::string_view(text).substr(found, part.size()));
+      found += part.size();
+    }
+    CHECK(take_apart(std::move(text), parts) == expected);
+  }
+  std::string short_text = "[1,23]";  // too short for memory of its own
+  const std::vector<std::string_view> short_parts{std::string_view(short_text).substr(1, 1),
+                                                  std::string_view(short_text).substr(3, 2)};
+  CHECK(take_apart(std::move(short_text), short_parts) == std::vector<std::string>{"1", "23"});
+  std::string one = "[[1,2,3]]";
+  const std::vector<std::string_view> one_part{std::string_view(one).substr(1, 7)};
+  CHECK(take_apart(std::move(one), one_part) == std::vector<std::string>{"[1,2,3]"});
 }
 
 }  // namespace

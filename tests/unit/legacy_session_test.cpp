@@ -19,9 +19,10 @@ TEST_CASE("legacy session 5.1: nothing is known until initialize is answered") {
   CHECK_FALSE(session.is_established());
   CHECK_FALSE(session.is_initialized());
   CHECK(session.steps().empty());
-  session.begin(R"({"jsonrpc":"2.0","id":0,"method":"initialize","params":{}})", "2025-11-25");
+  session.begin("2025-11-25");
   CHECK_FALSE(session.is_established());
-  session.established(version("\"2025-06-18\""));
+  session.established(R"({"jsonrpc":"2.0","id":0,"method":"initialize","params":{}})",
+                      version("\"2025-06-18\""));
   CHECK(session.is_established());
   CHECK(session.protocol_version() == "\"2025-06-18\"");
   CHECK_FALSE(session.is_initialized());
@@ -57,8 +58,8 @@ TEST_CASE(
   for (const Row& row : rows) {
     CAPTURE(row.name);
     LegacySession session;
-    session.begin(row.original, "2025-11-25");
-    session.established(version("\"V\""));
+    session.begin("2025-11-25");
+    session.established(row.original, version("\"V\""));
     CHECK(session.resume_initialize("99") == row.expected);
     CHECK(session.resume_initialize("99") == row.expected);  // it changes nothing here
   }
@@ -66,7 +67,7 @@ TEST_CASE(
 
 TEST_CASE("legacy session 5.1: the last level and the live subscriptions are the steps") {
   LegacySession session;
-  session.begin("{}", "2025-11-25");
+  session.begin("2025-11-25");
   session.level_set(R"({"level":"debug"})");
   session.level_set(R"({"level":"info"})");
   CHECK(session.subscribed("b", R"({"uri":"b"})"));
@@ -121,12 +122,12 @@ TEST_CASE("legacy session 12: the subscriptions that are remembered have a bound
 
 TEST_CASE("legacy session 5.1: a new initialize forgets all") {
   LegacySession session;
-  session.begin("{}", "2025-11-25");
-  session.established(version("\"V\""));
+  session.begin("2025-11-25");
+  session.established("{}", version("\"V\""));
   session.host_initialized();
   session.level_set("{}");
   CHECK(session.subscribed("a", "{}"));
-  session.begin("{}", "2025-11-25");
+  session.begin("2025-11-25");
   CHECK_FALSE(session.is_established());
   CHECK_FALSE(session.is_initialized());
   CHECK(session.steps().empty());

@@ -207,7 +207,7 @@ TEST_CASE("session 3: each request in a batch that cannot be read is answered") 
 TEST_CASE(
     "session 12: a line with too many values is refused under its id, and the reason is said") {
   std::string text = R"({"jsonrpc":"2.0","id":77,"method":"m","params":[0)";
-  for (std::size_t i = 0; i < jsonrpc::structurals_max; ++i) text += ",0";
+  for (std::size_t i = 0; i < jsonrpc::tokens_max / 2; ++i) text += ",0";
   Driver d;
   d.host(text + "]}");
   const std::string line = d.one_host_line();
@@ -579,6 +579,19 @@ TEST_CASE("session 3: what looks like an answer and is none is refused under its
     CHECK(told.code == -32600);
   }
   CHECK(d.take_link().empty());
+}
+
+TEST_CASE("session 9: what went wrong with an earlier link is not told of what is wrong now") {
+  Driver d(with(ToolErrors::error));
+  d.establish();
+  d.lose({.cause = Cause::closed, .detail = "code 1006"});
+  d.go_ready();
+  d.host(request("1", "m"));
+  d.forget();
+  d.backend(R"({"jsonrpc":"2.0","id":1})");
+  const Settled told = settled(d.one_host_line());
+  CHECK(told.reason == "bad-backend-message");
+  CHECK_FALSE(told.data.contains("last_error"));
 }
 
 TEST_CASE(

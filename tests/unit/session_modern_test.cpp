@@ -136,6 +136,26 @@ TEST_CASE("session 5.2: a subscription is acknowledged offline however odd its t
   }
 }
 
+TEST_CASE("session 3, 5.2: an offline acknowledgement holds the filter to the byte") {
+  const std::string params =
+      R"({"notifications": { "toolsListChanged" :true,"x":1e999} ,"y":"\ud83d",)";
+  const std::string text =
+      request("7", "subscriptions/listen", params + std::string(modern_meta) + "}");
+  Driver d;
+  d.host(text);
+  d.advance(d.settings.init_grace);
+  CHECK(d.one_host_line().find(R"({"notifications":{ "toolsListChanged" :true,"x":1e999},)") !=
+        std::string::npos);
+  // And what it asks for is understood.
+  d.go_ready();
+  ask_and_answer(d, modern_request("8", "tools/list"), list_of(ListKind::tools, {}));
+  d.lose();
+  d.go_ready();
+  d.forget();
+  d.backend(acknowledge("7"));
+  CHECK(methods_in(d.take_link()) == std::vector<std::string>{"tools/list"});
+}
+
 TEST_CASE("session 5.2: legal JSON that has no C++ value does no harm in a subscription") {
   for (const std::string odd : {R"("x":1e999)", R"("x":"\ud800")"}) {
     CAPTURE(odd);

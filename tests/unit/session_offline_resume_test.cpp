@@ -58,7 +58,9 @@ TEST_CASE("session 6: lists given without the backend are announced only if they
     const std::string own = with_method(d.take_link(), "tools/list");
     REQUIRE_FALSE(own.empty());
     d.backend(answer(id_of(own), list_of(ListKind::tools, row.real)));
-    CHECK(d.take_host().size() == (row.told ? 1U : 0U));
+    const auto told = d.take_host();
+    CHECK(with_method(told, "notifications/tools/list_changed").empty() != row.told);
+    CHECK(told.size() == (row.told ? 1U : 0U) + (row.minimal ? 2U : 0U));
     // What was learnt is what the next outage is met with.
     d.lose();
     d.advance(d.settings.init_grace);
@@ -84,6 +86,22 @@ TEST_CASE("session 6: what counts is what the host was told it would hear of") {
     d.backend(answer(id_of(with_method(sent, list_method(kind))), list_of(kind, {item("a")})));
   CHECK(d.take_host() == std::vector<std::string>{notify("notifications/tools/list_changed"),
                                                   notify("notifications/resources/list_changed")});
+}
+
+TEST_CASE("session 6: what the minimal result promised is announced once, fetched or not") {
+  Driver d;
+  d.host(initialize("0"));
+  d.advance(d.settings.init_timeout);
+  d.host(notify("notifications/initialized"));
+  d.forget();
+  resume_with(d, R"({"tools":{"listChanged":true},"resources":{}})", asked);
+  CHECK(methods_in(d.take_link()) ==
+        std::vector<std::string>{"initialize", "notifications/initialized"});
+  CHECK(d.take_host() == std::vector<std::string>{notify("notifications/tools/list_changed"),
+                                                  notify("notifications/resources/list_changed")});
+  d.lose();
+  resume_with(d, all_lists, asked);
+  CHECK(d.take_host().empty());
 }
 
 TEST_CASE("session 6: a backend of another version than was told is incompatible: 31006") {

@@ -92,7 +92,9 @@ TEST_CASE("session 6: a cached result that names no version is as good as none")
   Driver d;
   d.cache_files[asked] = cache_file({{"initialize", R"({"capabilities":{}})"}});
   d.host(initialize("0"));
-  d.advance(d.settings.init_timeout - 1ns);
+  d.advance(d.settings.init_grace);
+  CHECK(d.logged("cache", LogLevel::warn) == 1);
+  d.advance(d.settings.init_timeout - d.settings.init_grace - 1ns);
   CHECK(d.take_host().empty());
   d.advance(1ns);
   CHECK(json::parse(d.one_host_line())["result"]["serverInfo"]["name"] == "mcp-ws-shim");
@@ -274,6 +276,22 @@ TEST_CASE("session 6: a new initialize ends what the minimal result allowed") {
   CHECK(d.answers_to("5") == 0);
 }
 
+TEST_CASE("session 6: a cursor that is null asks for the first page") {
+  Driver d;
+  establish_with(d);
+  const std::string list = list_of(ListKind::tools, {item("a")});
+  ask_and_answer(d, request("1", "tools/list", R"({"cursor":null})"), list);
+  REQUIRE(cached_in(d).find("tools/list") != nullptr);
+  CHECK(*cached_in(d).find("tools/list") == list);
+  d.lose();
+  d.host(request("2", "tools/list", R"({"cursor":null})"));
+  d.advance(d.settings.init_grace);
+  CHECK(d.one_host_line() == answer("2", list));
+  resume_with(d);
+  CHECK_FALSE(with_method(d.take_link(), "tools/list").empty());  // compared, not taken for changed
+  CHECK(d.take_host().empty());
+}
+
 TEST_CASE("session 6: a request for a further page waits for the backend, as all else does") {
   Driver d;
   d.cache_files[asked] = cache_file(
@@ -334,7 +352,11 @@ TEST_CASE("session 6: discover is answered from the cache, else at once with -32
       CHECK(line == answer("\"server-discover-probe-1\"", known));
     } else {
       CHECK(id_of(line) == "\"server-discover-probe-1\"");
-      CHECK(json::parse(line)["error"]["code"] == -32601);
+      const Settled told = settled(line);
+      CHECK(told.code == -32601);
+      CHECK(told.reason == "method-not-found");  // contract 9
+      CHECK(told.data["source"] == "mcp-ws-shim");
+      CHECK_FALSE(told.delivered);
     }
     CHECK(d.session.pending().empty());
     // A host that was refused falls back, and has no second grace to wait.

@@ -207,18 +207,36 @@ TEST_CASE("session 12: more is said to be written than there was, and nothing br
 }
 
 TEST_CASE("session 12: too many requests in flight stop the reading of stdin") {
-  Driver d;
-  d.go_ready();
-  for (std::size_t i = 1; i <= Session::pending_max; ++i) d.host(request(std::to_string(i), "m"));
-  CHECK(d.host_pauses.empty());
-  d.host(request("0", "m"));
-  REQUIRE(d.host_pauses.size() == 1);
-  CHECK(d.take_host().empty());
-  for (std::size_t i = 1; i <= Session::pending_max / 2; ++i) d.backend(answer(std::to_string(i)));
-  CHECK(d.host_pauses.size() == 1);
-  d.backend(answer("0"));
-  REQUIRE(d.host_pauses.size() == 2);
-  CHECK_FALSE(d.host_pauses[1].paused);
+  struct Row {
+    std::string name;
+    std::size_t name_bytes;  ///< of ids and tokens, each
+    std::size_t cost_bytes;
+  };
+  const std::array rows{
+      Row{"short ids", 7, PendingTable::overhead_bytes},
+      Row{"long ids and tokens", 60, PendingTable::overhead_bytes + 10 * std::size_t{60}},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.name);
+    const auto name = [&](std::size_t i) {
+      const std::string digits = std::to_string(1'000'000 + i);
+      return digits + std::string(row.name_bytes - digits.size(), '0');
+    };
+    const std::size_t fit = Session::pending_bytes_max / row.cost_bytes;
+    Driver d;
+    d.go_ready();
+    for (std::size_t i = 1; i <= fit; ++i) d.host(request_with_token(name(i), name(i)));
+    CHECK(d.host_pauses.empty());
+    d.host(request_with_token(name(0), name(0)));
+    REQUIRE(d.host_pauses.size() == 1);
+    CHECK(d.take_host().empty());
+    for (std::size_t i = 1; i <= fit / 2; ++i) d.backend(answer(name(i)));
+    CHECK(d.host_pauses.size() == 1);
+    d.backend(answer(name(0)));
+    d.backend(answer(name(fit)));
+    REQUIRE(d.host_pauses.size() == 2);
+    CHECK_FALSE(d.host_pauses[1].paused);
+  }
 }
 
 TEST_CASE("session 12: a batch of nothing but rubbish is not answered with many times its size") {

@@ -217,6 +217,28 @@ TEST_CASE("session 5.3: a new initialize forgets what the old session's tools we
   CHECK_FALSE(is_replayed(d, call("2", "t")));
 }
 
+TEST_CASE("session 5.3: a request that only reads is replayed however long it is") {
+  Settings settings = default_settings();
+  settings.queue_bytes = 1000;
+  Driver d(settings);
+  establish_with(d);
+  const std::string text =
+      request("1", "resources/read", R"({"uri":")" + std::string(5000, 'u') + R"("})");
+  CHECK(is_replayed(d, text));
+}
+
+TEST_CASE("session 5.1: a subscription that cannot be kept is not dropped in silence") {
+  Settings settings = default_settings();
+  settings.queue_bytes = 1000;
+  Driver d(settings);
+  establish_with(d);
+  const std::string uri(5000, 'u');
+  d.host(request("1", "resources/read", R"({"uri":")" + uri + R"("})"));
+  d.host(request("2", "resources/subscribe", R"({"uri":")" + uri + R"("})"));
+  d.backend(answer("2"));
+  CHECK(d.logged("will not survive", LogLevel::warn) == 1);
+}
+
 TEST_CASE("session 5.3: no call is replayed a second time") {
   for (const Replay replay : {Replay::safe, Replay::always}) {
     CAPTURE(replay);
