@@ -130,6 +130,8 @@ void Model::host_request(std::string_view text, const Json& message) {
     watch_before_ = watch_;
     legacy_ = Legacy();
     legacy_.greeting_seq = ask.seq;
+    watch_.asked_debug = false;  // the backend's level may be another one
+    forget_heartbeats();
     // A new session in the middle of resuming the old one: how that goes on is nobody's business.
     const bool resuming =
         watch_.stage == Watch::Stage::initialize || watch_.stage == Watch::Stage::refused;
