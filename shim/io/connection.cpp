@@ -167,6 +167,10 @@ TimePoint Connection::check() {
   return heard_at_;
 }
 
+std::uint64_t Connection::bytes_received() const {
+  return wsi_ == nullptr ? 0 : tcp_received_bytes(lws_get_socket_fd(wsi_));
+}
+
 void Connection::close(bool politely) {
   silent_ = true;
   unwatch_tcp();

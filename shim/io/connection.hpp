@@ -61,7 +61,7 @@ class Connection final : public ConnectionHandler {
   /// than `ack_timeout`, it also keeps the kernel from taking a peer that reads nothing for a dead
   /// path.
   [[nodiscard]] TimePoint check();
-  /// By the kernel's count, if it has one; 0 before there is a connection.
+  /// By the kernel's count; 0 if it has none, or before there is a connection.
   [[nodiscard]] std::uint64_t bytes_received() const;
   void write(std::string text);
   void pause(bool paused);

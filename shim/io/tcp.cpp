@@ -29,6 +29,11 @@ bool has_unread_bytes(int fd) {
   return ::ioctl(fd, FIONREAD, &count) == 0 && count > 0;
 }
 
+std::uint64_t tcp_received_bytes(int fd) {
+  const auto facts = facts_of(fd);
+  return facts ? facts->tcpi_bytes_received : 0;
+}
+
 void set_tcp_user_timeout(int fd, Duration timeout) {
   const auto facts = facts_of(fd);
   // All that was sent is acknowledged, and yet there is more: the peer's window is closed.

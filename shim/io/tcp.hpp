@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstdint>
+
 #include "common/time.hpp"
 
 /// What the kernel knows of a TCP connection. All of it fails softly on other sockets.
@@ -7,6 +9,9 @@ namespace shim {
 
 /// Whether something that was received waits to be read. Of any socket.
 [[nodiscard]] bool has_unread_bytes(int fd);
+
+/// Bytes received so far, read or not; 0 if the kernel does not say.
+[[nodiscard]] std::uint64_t tcp_received_bytes(int fd);
 
 /// Has the kernel end the connection with ETIMEDOUT once what was sent has not been acknowledged
 /// for so long (TCP_USER_TIMEOUT, tcp(7)). Not while the peer is there and takes nothing: the

@@ -133,7 +133,8 @@ TEST_CASE("pressure: with the backend away the queue stays bounded and the rest 
     host.send(call_line(first + i, text));
     host.flush(60s);  // stdin is read all the time
   }
-  host.expect("refusals", [&] { return host.lines().size() > 2 * count / 3; });
+  host.expect("refusals",
+              [&] { return host.lines().size() > static_cast<std::size_t>(2 * count / 3); });
   check_memory(host);
   backend.start();
   check_settled_exactly_once(host, first, count);
