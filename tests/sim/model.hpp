@@ -199,7 +199,7 @@ class Model {
   void learn(const Ask& ask, const Json& message);
   [[nodiscard]] bool meet_due(const std::string& id, int code);
   void close(Ask& ask);
-  void close_asked(Asked& asked);
+  void close_asked(const std::string& id);
 
   // model_link.cpp
   void link_request(Epoch epoch, const std::string& text, const Json& message);

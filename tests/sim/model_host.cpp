@@ -51,6 +51,9 @@ std::string id_of_broken(std::string_view text) {
   return std::string(rest.substr(0, rest.find_first_of(",}")));
 }
 
+/// Whether an id towards the host is one that the shim gave a request of the backend.
+bool is_ours(std::string_view id) { return id.starts_with(R"("mcp-ws-shim:)"); }
+
 }  // namespace
 
 void Model::host_line(std::string_view text, bool too_long) {
@@ -63,9 +66,19 @@ void Model::host_line(std::string_view text, bool too_long) {
   if (value.is_discarded()) {
     const bool answers = text.find(R"("method")") == std::string_view::npos &&
                          text.find(R"("result")") != std::string_view::npos;
-    due_.push_back({answers ? "null" : id_of_broken(text), true, shim::jsonrpc::parse_error});
+    const std::string id = id_of_broken(text);
+    if (!is_ours(id)) {
+      due_.push_back({id, true, shim::jsonrpc::parse_error});
+    } else if (answers) {
+      close_asked(id);
+    }
   } else if (nesting(text) > shim::jsonrpc::depth_max) {
-    due_.push_back({std::string(raw_member(text, "id")), true, shim::jsonrpc::invalid_request});
+    const std::string id(raw_member(text, "id"));
+    if (!is_ours(id)) {
+      due_.push_back({id, true, shim::jsonrpc::invalid_request});
+    } else if (!value.contains("method")) {
+      close_asked(id);
+    }
   } else if (value.is_array()) {
     if (value.empty()) due_.push_back({"null", true, shim::jsonrpc::invalid_request});
     for (const std::string_view element : elements(text)) host_element(element, parse(element));
@@ -80,12 +93,10 @@ void Model::host_element(std::string_view text, const Json& message) {
                        (message.contains("result") || message.contains("error"));
   const bool sound =
       message.is_object() && string_at(message, "jsonrpc") == "2.0" && !stands_twice(text);
-  if (answers) {  // an answer to an answer, under its id, is one to nobody's request
-    if (!sound) due_.push_back({"null", true, shim::jsonrpc::invalid_request, true});
-    const auto asked = asked_.find(id);
-    if (sound && asked != asked_.end() && message.contains("result") != message.contains("error")) {
-      close_asked(asked->second);
-    }
+  if (answers) {  // one that is not sound is told to the backend as an error
+    if (!sound && !is_ours(id))
+      due_.push_back({id.empty() ? "null" : id, true, shim::jsonrpc::invalid_request, true});
+    close_asked(id);
     return;
   }
   if (!sound || !message.contains("method") || !message["method"].is_string() ||
@@ -157,19 +168,33 @@ void Model::host_notification(std::string_view text, const Json& message) {
   close(ask);
 }
 
-/// A line longer than the limit: a request is answered, an answer is not.
+/// A line longer than the limit, perhaps a batch: a request is answered; of an answer the backend
+/// is told that it cannot come.
 void Model::skipped_line(std::string_view text) {
-  const Json message = parse(text);
-  const std::string id(raw_member(text, "id"));
-  if (const auto asked = asked_.find(id); asked != asked_.end() && !message.contains("method")) {
-    close_asked(asked->second);  // the backend is told that its answer cannot come
+  const Json value = parse(text);
+  bool told = false;
+  const auto skip = [&](std::string_view element) {
+    const std::string id(raw_member(element, "id"));
+    const bool answers = !parse(element).contains("method");
+    if (id.empty() || open_.contains(id)) return;
+    if (is_ours(id)) {
+      if (answers) close_asked(id);
+    } else {
+      due_.push_back({id, answers, 31005});
+    }
+    told = true;
+  };
+  if (value.is_array()) {
+    for (const std::string_view element : elements(text)) skip(element);
+  } else {
+    skip(text);
   }
-  const bool usable = !id.empty() && !open_.contains(id) && message.contains("method");
-  due_.push_back({usable ? id : "null", false, 31005, !message.contains("method")});
+  if (!told) due_.push_back({"null", false, 31005});
 }
 
-void Model::close_asked(Asked& asked) {
-  if (std::exchange(asked.open, false)) --asked_open_;
+void Model::close_asked(const std::string& id) {
+  const auto asked = asked_.find(id);
+  if (asked != asked_.end() && std::exchange(asked->second.open, false)) --asked_open_;
 }
 
 void Model::close(Ask& ask) {
@@ -342,7 +367,7 @@ void Model::host_told(const std::string& line, const Json& message) {
   if (method == "notifications/cancelled") {
     const auto asked = asked_.find(std::string(raw_member(line, "params", "requestId")));
     if (asked != asked_.end() && asked->second.open) {
-      close_asked(asked->second);
+      close_asked(asked->first);
     } else if (mcp_known_) {
       fail("cancels what the host was not asked: " + line);
     }
