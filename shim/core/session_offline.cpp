@@ -58,8 +58,8 @@ void Session::answer_offline_due() {
       // The host takes this for a server of the legacy era and goes on with initialize.
       const Request settled = pending_.remove(request->id);
       outbox_.remove(order);
-      write_host(refusal(settled.id, jsonrpc::method_not_found, "Method not found",
-                         settled.sent_before));
+      write_host(
+          refusal(settled.id, jsonrpc::method_not_found, "Method not found", settled.sent_before));
     }
   }
 }

@@ -39,7 +39,7 @@ void check_idleness(Host& host) {
                   << resident_kib(host.pid()) << " KiB resident");
   if (sanitized) return;  // their runtimes wake up by themselves
   CHECK(wakeups <= wakeups_max);
-  CHECK(used <= 10ms);  // the clock of /proc ticks every 10 ms
+  CHECK(used <= 10ms);
   CHECK(resident_kib(host.pid()) < idle_kib_max);
   host.pump(0ms);
   CHECK(host.log().size() == log_lines);

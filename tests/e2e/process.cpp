@@ -10,9 +10,11 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
+#include <ctime>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
@@ -163,16 +165,12 @@ std::uint64_t voluntary_switches(pid_t pid) {
 }
 
 Millis cpu_time(pid_t pid) {
-  const std::string stat = read_file(proc(pid, "stat"));
-  const std::size_t behind_name = stat.rfind(')');
-  if (behind_name == std::string::npos) return 0ms;
-  std::istringstream fields(stat.substr(behind_name + 1));
-  std::string skipped;
-  for (int field = 3; field < 14; ++field) fields >> skipped;
-  std::uint64_t user = 0;
-  std::uint64_t system = 0;
-  fields >> user >> system;
-  return Millis((user + system) * 1000 / static_cast<std::uint64_t>(::sysconf(_SC_CLK_TCK)));
+  // Not /proc/<pid>/stat, which charges whole ticks of 10 ms to whoever runs just then.
+  clockid_t clock{};
+  timespec used{};
+  if (::clock_getcpuclockid(pid, &clock) != 0 || ::clock_gettime(clock, &used) != 0) return 0ms;
+  return std::chrono::duration_cast<Millis>(std::chrono::seconds(used.tv_sec) +
+                                            std::chrono::nanoseconds(used.tv_nsec));
 }
 
 std::vector<pid_t> children(pid_t pid) {

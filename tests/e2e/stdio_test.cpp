@@ -94,7 +94,7 @@ TEST_CASE("stdio: a socket of which the host has closed its half ends the shim, 
   // The backend reads nothing, so in the end the shim does not either.
   set_nonblocking(in.read);
   const std::string line =
-      R"({"jsonrpc":"2.0","id":1,"method":"x","params":")" + std::string(9000, 'p') + "\"}\n";
+      R"({"jsonrpc":"2.0","method":"x","params":[")" + std::string(9000, 'p') + "\"]}\n";
   std::size_t sent = 0;
   for (int stalls = 0; stalls < 50;) {
     const ssize_t count =
