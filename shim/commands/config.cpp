@@ -23,9 +23,12 @@ int run_config(const Options& options) {
   }
   std::string out;
   for (const auto& [name, value, origin] : options.shown) {
-    out += name + std::string(name_width + 2 - name.size(), ' ') + value;
+    out += name;
+    out.append(name_width + 2 - name.size(), ' ');
+    out += value;
     out.append(std::max(value_width, value.size()) + 2 - value.size(), ' ');
-    out += origin + "\n";
+    out += origin;
+    out += '\n';
   }
   return print_out(out) ? 0 : 1;
 }

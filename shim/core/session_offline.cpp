@@ -106,12 +106,11 @@ std::optional<std::string> Session::offline_result(const Request& request) {
 void Session::answer_offline(std::string_view id, const std::string& result) {
   Request settled = pending_.remove(id);
   std::string text = outbox_.take(settled.order).text;
-  if (settled.method == mcp::Method::set_level) {
-    settled.kept_text = std::move(text);
-    learn_setting(settled);
-  }
   if (const auto kind = list_kind(settled.method)) {
     show_list(settled, *kind, result, 0);
+  } else if (settled.method == mcp::Method::set_level) {
+    settled.kept_text = std::move(text);
+    learn_setting(settled);
   } else if (settled.method == mcp::Method::initialize) {
     legacy_.established(std::move(text), *InitializeFacts::read(result));
     owes_changes_ = minimal_given_;

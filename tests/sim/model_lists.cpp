@@ -46,7 +46,8 @@ void Model::came(std::string_view element, const Json& message) {
     return;
   }
   if (watch_.asked_debug && raw_member(element, "id") == watch_.own_id &&
-      message.contains("error")) {
+      message.contains("error") && !message.contains("result") &&
+      message["error"].contains("code")) {
     traffic_may_flow("after level debug was refused");
     watch_.asked_debug = false;
   }
