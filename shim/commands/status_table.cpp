@@ -67,7 +67,7 @@ std::string below(const Row& cells, std::size_t columns) {
   std::string url = cells[url_cell];
   const std::size_t room = std::max<std::size_t>(columns / 2, 12) - indent.size();
   const bool has_error = cells[error_cell] != "-";
-  if (has_error && url.size() > room) url = url.substr(0, room - 3) + "...";
+  if (has_error && url.size() > room) url.replace(room - 3, std::string::npos, "...");
   return std::string(indent) + url + (has_error ? "  " + cells[error_cell] : "") + "\n";
 }
 

@@ -19,7 +19,8 @@ class Cache {
   /// used: not a file, somebody else's, too large. `version` must be fit for a file name.
   [[nodiscard]] std::string load(const std::string& version) const;
 
-  /// Makes the directory, and what is missing above it, now. Returns an error text, or an empty one.
+  /// Makes the directory, and what is missing above it, now. Returns an error text, or an empty
+  /// one.
   [[nodiscard]] std::string make_directory() const;
 
   /// Replaces the file. Returns an error text the first time it fails, else an empty one.

@@ -54,10 +54,11 @@ std::string unescaped(std::string_view json) {
   std::string out;
   out.reserve(json.size());
   for (std::size_t at = 0; at < json.size(); ++at) {
-    if (json[at] != '\\' || ++at == json.size()) {
-      if (at < json.size()) out += json[at];
+    if (json[at] != '\\' || at + 1 == json.size()) {
+      out += json[at];
       continue;
     }
+    ++at;
     unsigned code = 0;
     const std::string_view digits = json[at] == 'u' ? json.substr(at + 1, 4) : std::string_view();
     const auto end = std::from_chars(digits.data(), digits.data() + digits.size(), code, 16).ptr;

@@ -217,8 +217,12 @@ Source config_text(const std::string& text, const std::string& name, const std::
                              (section.size() == 1 && !item.key.empty())))
       throw UsageError(name + ", line " + std::to_string(item.line) +
                        ": sections are named [profile.NAME]");
+    if (item.key.empty()) {  // a section begins; it is there even if nothing is in it
+      if (section.size() == 2) profiles.try_emplace(section.back());
+      continue;
+    }
     Source& target = section.size() == 2 ? profiles[section.back()] : source;
-    if (!item.key.empty()) add_config_item(std::move(item), name, settings, target);
+    add_config_item(std::move(item), name, settings, target);
   }
   if (!profile.empty() && !profiles.contains(profile))
     throw UsageError(name + ": there is no section [profile." + printable(profile, 64) + "]");
