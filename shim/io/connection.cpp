@@ -316,14 +316,8 @@ int Connection::begin_request(void* in, std::size_t length) {
 void Connection::note_connection_error(lws* wsi, std::string_view said) {
   wsi_ = wsi;
   if (std::exchange(loss_known_, true)) return;
-  if (auto loss = tls_failure_.loss()) {
-    loss_ = *std::move(loss);
-    return;
-  }
-  loss_ = explain_upgrade_failure(
-      wsi_, said, {.tls = tls_, .tcp_connected = tcp_connected_, .request_sent = request_sent_});
-  if (loss_.cause == Cause::reset && tls_failure_.is_client_certificate_wanted())
-    loss_.detail += ", and a client certificate was asked for";
+  loss_ = tls_failure_.explain(explain_upgrade_failure(
+      wsi_, said, {.tls = tls_, .tcp_connected = tcp_connected_, .request_sent = request_sent_}));
 }
 
 /// libwebsockets asks for our headers: `in` is where its pointer into a buffer of `length` is kept.
@@ -376,7 +370,9 @@ void Connection::report_lost() {
     if (open_) {
       loss_ = {.cause = Cause::closed, .detail = "the connection ended without a close frame"};
     } else if (tcp_connected_ || request_sent_) {
-      loss_ = {.cause = Cause::reset, .detail = "closed before the upgrade was answered"};
+      // libwebsockets reports no error when the socket is reset while it sends the request.
+      loss_ = tls_failure_.explain(
+          {.cause = Cause::reset, .detail = "closed before the upgrade was answered"});
     } else {
       loss_ = {.cause = Cause::unreachable, .detail = "no connection"};
     }

@@ -4,6 +4,7 @@
 #include <openssl/ssl.h>
 
 #include <string>
+#include <utility>
 
 namespace shim {
 namespace {
@@ -39,7 +40,7 @@ void TlsFailure::note(const SSL* connection, int where, int value) {
   if (ERR_GET_LIB(error) == ERR_LIB_SSL) reason_ = ERR_GET_REASON(error);
 }
 
-std::optional<Loss> TlsFailure::loss() const {
+std::optional<Loss> TlsFailure::noted() const {
   if (alert_ == SSL_AD_PROTOCOL_VERSION) return too_old();
   if (alert_ == TLS13_AD_CERTIFICATE_REQUIRED ||
       (alert_ == SSL_AD_HANDSHAKE_FAILURE && client_certificate_wanted_))
@@ -63,6 +64,14 @@ std::optional<Loss> TlsFailure::loss() const {
                   .detail = "what answers does not speak TLS; should it be ws:// then?"};
     default: return std::nullopt;
   }
+}
+
+Loss TlsFailure::explain(Loss loss) const {
+  if (auto found = noted()) return *std::move(found);
+  // The alert that refuses what we sent is lost when the socket is reset behind it.
+  if (loss.cause == Cause::reset && client_certificate_wanted_)
+    loss.detail += ", and a client certificate was asked for";
+  return loss;
 }
 
 }  // namespace shim

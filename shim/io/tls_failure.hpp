@@ -16,13 +16,12 @@ class TlsFailure {
   /// For each call of OpenSSL's information callback (SSL_CTX_set_info_callback(3)).
   void note(const SSL* connection, int where, int value);
 
-  /// Nothing, unless something was noted that ends a connection.
-  [[nodiscard]] std::optional<Loss> loss() const;
-
-  /// The other side does not always come to say that it refuses what it got.
-  [[nodiscard]] bool is_client_certificate_wanted() const { return client_certificate_wanted_; }
+  /// What was noted, if that ends a connection; else `loss`, with what may lie behind it.
+  [[nodiscard]] Loss explain(Loss loss) const;
 
  private:
+  [[nodiscard]] std::optional<Loss> noted() const;
+
   bool client_certificate_wanted_ = false;
   int alert_ = -1;  ///< fatal, of the other side
   int reason_ = 0;  ///< of OpenSSL's error
