@@ -67,7 +67,11 @@ Sandbox sandbox_of(const Options& options, const std::string& status_directory) 
   auto& [read, write, ports] = out.allowed;
   read.assign(system_directories.begin(), system_directories.end());
   add_certificate_directories(read);
-  if (!options.token_file.empty()) read.push_back(directory_of(options.token_file));
+  // They are read again when they are renewed, which often makes them other files.
+  for (const std::string* const file :
+       {&options.token_file, &options.ca_file, &options.client_cert, &options.client_key}) {
+    if (!file->empty()) read.push_back(directory_of(*file));
+  }
   if (!options.health_file.empty())
     read.push_back(existing_part(directory_of(options.health_file), out.warnings));
   write = {options.cache_dir, status_directory};

@@ -8,9 +8,9 @@ namespace shim {
 
 Loop::Config loop_config(const Options& options, bool tls) {
   return {.tls = tls,
-          .ca_file = options.ca_file,
-          .client_cert = options.client_cert,
-          .client_key = options.client_key};
+          .certificates = {.ca = options.ca_file,
+                           .client_cert = options.client_cert,
+                           .client_key = options.client_key}};
 }
 
 Secrets secrets_of(const Options& options) {

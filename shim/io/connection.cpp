@@ -62,6 +62,7 @@ void Connection::start(const Target& target) {
   if (tls_) {
     info.ssl_connection |= LCCSCF_USE_SSL;
     services_.loop.watch_tls(this);
+    services_.loop.refresh_certificates();
     if (is_numeric_address(target.url.host)) {
       // libwebsockets takes the host up to its first colon for a name. We check it in its place.
       certified_address_ = target.url.host.substr(0, target.url.host.find('%'));

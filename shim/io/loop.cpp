@@ -33,7 +33,7 @@ int on_lws(lws* connection, lws_callback_reasons reason, void* user, void* in, s
       return 0;
     case LWS_CALLBACK_OPENSSL_LOAD_EXTRA_CLIENT_VERIFY_CERTS:
       static_cast<Loop*>(lws_context_user(lws_get_context(connection)))
-          ->listen_to(static_cast<SSL_CTX*>(user));
+          ->take_tls(static_cast<SSL_CTX*>(user));
       return 0;
     case LWS_CALLBACK_OPENSSL_PERFORM_SERVER_CERT_VERIFICATION:
       in = user;  // OpenSSL's verification context; `length` is its verdict so far
@@ -69,7 +69,8 @@ constexpr lws_retry_bo_t no_policy{};
 }  // namespace
 
 Loop::Loop(const Config& config)
-    : epoll_(::epoll_create1(EPOLL_CLOEXEC)),
+    : certificate_files_(config.certificates),
+      epoll_(::epoll_create1(EPOLL_CLOEXEC)),
       timer_(::timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC)),
       always_ready_(::eventfd(1, EFD_NONBLOCK | EFD_CLOEXEC)) {
   if (!epoll_ || !timer_ || !always_ready_) refuse("an epoll set, a timer or an event descriptor");
@@ -97,19 +98,20 @@ Loop::Loop(const Config& config)
     // 11), and beats it.
     info.ssl_client_options_set =
         static_cast<long>(SSL_OP_NO_SSLv3 | SSL_OP_NO_TLSv1 | SSL_OP_NO_TLSv1_1);
-    if (!config.client_cert.empty()) {
-      info.client_ssl_cert_filepath = config.client_cert.c_str();
-      info.client_ssl_private_key_filepath = config.client_key.c_str();
+    if (!config.certificates.client_cert.empty()) {
+      info.client_ssl_cert_filepath = config.certificates.client_cert.c_str();
+      info.client_ssl_private_key_filepath = config.certificates.client_key.c_str();
     }
-    if (!config.ca_file.empty()) {
-      info.client_ssl_ca_filepath = config.ca_file.c_str();
+    if (!config.certificates.ca.empty()) {
+      info.client_ssl_ca_filepath = config.certificates.ca.c_str();
       info.options |= LWS_SERVER_OPTION_DISABLE_OS_CA_CERTS;
     }
   }
   context_ = lws_create_context(&info);
   if (context_ == nullptr) {
-    refuse(config.ca_file.empty() ? "a libwebsockets context"
-                                  : "a TLS context; is the --ca-file a PEM certificate file?");
+    refuse(config.certificates.ca.empty()
+               ? "a libwebsockets context"
+               : "a TLS context; is the --ca-file a PEM certificate file?");
   }
   lws_sock_file_fd_type epoll_fd{};
   epoll_fd.filefd =
@@ -130,7 +132,8 @@ Loop::Loop(const Config& config)
 
 Loop::~Loop() { lws_context_destroy(context_); }
 
-void Loop::listen_to(SSL_CTX* tls) {
+void Loop::take_tls(SSL_CTX* tls) {
+  tls_ = tls;
   constexpr int ours = 0;  // "app data"
   SSL_CTX_set_ex_data(tls, ours, this);
   SSL_CTX_set_info_callback(tls, [](const SSL* connection, int where, int value) {

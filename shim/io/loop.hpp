@@ -9,12 +9,12 @@
 #include <utility>
 
 #include "common/time.hpp"
+#include "shim/io/certificate_files.hpp"
 #include "shim/io/descriptor.hpp"
 
 struct lws;
 struct lws_context;
-typedef struct ssl_st SSL;          // NOLINT(modernize-use-using): as OpenSSL declares them
-typedef struct ssl_ctx_st SSL_CTX;  // NOLINT(modernize-use-using)
+typedef struct ssl_st SSL;  // NOLINT(modernize-use-using): as OpenSSL declares it
 
 namespace shim {
 
@@ -41,9 +41,8 @@ class Loop {
   static constexpr std::size_t send_bytes_max = std::size_t{128} << 10U;
 
   struct Config {
-    bool tls = false;       ///< whether any endpoint needs it; it costs memory and start-up time
-    std::string ca_file{};  ///< PEM; empty: the system's store
-    std::string client_cert{}, client_key{};  ///< PEM, checked; both or neither
+    bool tls = false;  ///< whether any endpoint needs it; it costs memory and start-up time
+    CertificateFiles::Paths certificates{};  ///< checked; without `ca` the system's store
     /// libwebsockets' own limit for each step of connecting; it must be beyond the core's, whose
     /// timers decide.
     Duration connect_limit = std::chrono::hours(1);
@@ -83,7 +82,10 @@ class Loop {
   }
 
   /// For the callback that libwebsockets calls when it has made its TLS context for clients.
-  void listen_to(SSL_CTX* tls);
+  void take_tls(SSL_CTX* tls);
+
+  /// To be called before each handshake: the next one uses the certificates as they are now.
+  void refresh_certificates() { certificate_files_.refresh(tls_); }
 
   /// For the callback that libwebsockets calls: lets the handlers see what is ready.
   void dispatch() { dispatch_within(0); }
@@ -92,7 +94,9 @@ class Loop {
   void dispatch_within(int timeout_ms);
   void forget_always_ready(int fd);
 
+  CertificateFiles certificate_files_;
   lws_context* context_ = nullptr;
+  SSL_CTX* tls_ = nullptr;  ///< the context's
   ConnectionHandler* tls_handler_ = nullptr;
   Descriptor epoll_;
   Descriptor timer_;

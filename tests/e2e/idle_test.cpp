@@ -10,6 +10,9 @@ namespace {
 
 constexpr auto watched = 5s;
 constexpr std::uint64_t wakeups_max = 10;  // two a second
+/// That it does not spin. How little it takes is for the benchmarks to say: a file that is replaced
+/// on a busy disk alone takes several milliseconds.
+constexpr auto cpu_time_max = 100ms;
 #ifdef NDEBUG
 constexpr std::size_t idle_kib_max = 8 << 10;
 #else
@@ -39,7 +42,7 @@ void check_idleness(Host& host) {
                   << resident_kib(host.pid()) << " KiB resident");
   if (sanitized) return;  // their runtimes wake up by themselves
   CHECK(wakeups <= wakeups_max);
-  CHECK(used <= 10ms);
+  CHECK(used <= cpu_time_max);
   CHECK(resident_kib(host.pid()) < idle_kib_max);
   host.pump(0ms);
   CHECK(host.log().size() == log_lines);
@@ -104,7 +107,7 @@ TEST_CASE("idle: a shim held up by its host sleeps") {
   MESSAGE(wakeups << " wake-ups in 2 s");
   if (sanitized) return;
   CHECK(wakeups <= 4);
-  CHECK(cpu_time(host.pid()) - ran <= 10ms);
+  CHECK(cpu_time(host.pid()) - ran <= cpu_time_max);
 }
 
 TEST_CASE("idle: a shim held up by its backend sleeps") {
@@ -122,7 +125,7 @@ TEST_CASE("idle: a shim held up by its backend sleeps") {
   MESSAGE(wakeups << " wake-ups in 2 s");
   if (sanitized) return;
   CHECK(wakeups <= 4);
-  CHECK(cpu_time(host.pid()) - ran <= 10ms);
+  CHECK(cpu_time(host.pid()) - ran <= cpu_time_max);
 }
 
 TEST_CASE("idle: after large messages the memory is given back") {

@@ -65,14 +65,12 @@ TEST_CASE("sandbox: within it nothing is read, written, run or reached but what 
 TEST_CASE("sandbox: token, certificates, health file, cache, log and status work as without it") {
   if (!has_landlock()) return;
   const Certificate certificate("DNS:localhost,IP:127.0.0.1");
-  if (!certificate.made) return;
+  const Certificate renewed("DNS:localhost,IP:127.0.0.1");
+  if (!certificate.made || !renewed.made) return;
   Backend backend;
   const TempDir token, health, log, kept;
   replace_private(token.path("token"), "old");
-  const auto as_wanted = [&](const std::string& wanted) {
-    return certificate.served() + Arguments{"--token", wanted};
-  };
-  backend.start(as_wanted("old"));
+  backend.start(certificate.served() + Arguments{"--token", "old"});
   Host host(
       quick() +
           Arguments{"--sandbox", "--offline", "cache", "--cache-dir", kept.path("a/b"), "--ca-file",
@@ -100,7 +98,8 @@ TEST_CASE("sandbox: token, certificates, health file, cache, log and status work
   fs::rename(log.path("log"), log.path("log.old"));
   host.shim().signal(SIGHUP);
   replace_private(token.path("token"), "new");
-  backend.start(as_wanted("new"));
+  replace_private(certificate.cert, read_file(renewed.cert));
+  backend.start(renewed.served() + Arguments{"--token", "new"});
   CHECK(host.expect_text(host.call("echo", {{"text", "x"}})) == "x");
   host.expect("a line in the new file", log_says("ready: "));
   host.close_input();

@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 
 #include <array>
+#include <filesystem>
 
 #include "backend.hpp"
 #include "certificate.hpp"
@@ -157,7 +158,7 @@ TEST_CASE("tls: the server is told which name is meant, but no address") {
   };
   CHECK(told("localhost", "localhost"));
   CHECK_FALSE(told("127.0.0.1", "127.0.0.1"));
-  CHECK_FALSE(told("[::ffff:127.0.0.1]", "["));
+  CHECK_FALSE(told("[::ffff:127.0.0.1]", "::ffff:"));
 }
 
 TEST_CASE("tls: what kept the handshake from being done is named") {
@@ -252,6 +253,66 @@ TEST_CASE("tls: a backend that asks for a client certificate gets it") {
   Host host(trusting + Arguments{"--client-cert", client.cert, "--client-key", client.key} +
             wss(backend));
   check_service(host);
+}
+
+TEST_CASE("tls: a --ca-file that is renewed with the backend's certificate is read again") {
+  const Certificate before("IP:127.0.0.1");
+  const Certificate after("IP:127.0.0.1");
+  if (!before.made || !after.made) return;
+  const TempDir files;
+  const std::string ca = files.path("ca.pem");
+  write_file(ca, read_file(before.cert));
+  Backend backend(before.served());
+  Host host(quick() + Arguments{"--ca-file", ca} + wss(backend));
+  check_service(host);
+  SUBCASE("written in place") {
+    backend.kill();
+    write_file(ca, "-----BEGIN CERTIFICATE-----\n");  // half of it
+    backend.start(before.served());
+    CHECK(host.expect_text(host.call("echo", {{"text", "as before"}})) == "as before");
+    backend.kill();
+    write_file(ca, read_file(after.cert));
+  }
+  SUBCASE("replaced, after some attempts have failed for want of it") {
+    backend.restart(after.served());
+    check_holds(host.expect_log("failed (attempt 1)"), "certificate");
+    write_file(files.path("new.pem"), read_file(after.cert));
+    std::filesystem::rename(files.path("new.pem"), ca);
+    CHECK(host.expect_text(host.call("echo", {{"text", "renewed"}})) == "renewed");
+    backend.kill();
+  }
+  backend.start(after.served());
+  CHECK(host.expect_text(host.call("echo", {{"text", "again"}})) == "again");
+  // Whom the file does not name any more is not trusted any more.
+  const std::size_t refusals = host.count_log("certificate: ");
+  backend.restart(before.served());
+  host.expect("a refusal", [&] { return host.count_log("certificate: ") > refusals; });
+}
+
+TEST_CASE("tls: a client certificate that is renewed is read again, once its key is there") {
+  const Certificate server("IP:127.0.0.1");
+  const Certificate before("DNS:before");
+  const Certificate after("DNS:after");
+  if (!server.made || !before.made || !after.made) return;
+  const TempDir files;
+  const std::string cert = files.path("cert.pem");
+  const std::string key = files.path("key.pem");
+  write_file(cert, read_file(before.cert));
+  write_file(key, read_file(before.key));
+  const auto trusting = [&](const Certificate& client) {
+    return server.served() + Arguments{"--client-ca", client.cert};
+  };
+  Backend backend(trusting(before));
+  Host host(quick() +
+            Arguments{"--ca-file", server.cert, "--client-cert", cert, "--client-key", key} +
+            wss(backend));
+  check_service(host);
+  write_file(cert, read_file(after.cert));
+  backend.restart(trusting(before));
+  CHECK(host.expect_text(host.call("echo", {{"text", "as before"}})) == "as before");
+  write_file(key, read_file(after.key));
+  backend.restart(trusting(after));
+  CHECK(host.expect_text(host.call("echo", {{"text", "renewed"}})) == "renewed");
 }
 
 TEST_CASE("tls: client certificates that cannot work are refused at the start") {
