@@ -275,7 +275,7 @@ TEST_CASE("tls: a --ca-file that is renewed with the backend's certificate is re
   }
   SUBCASE("replaced, after some attempts have failed for want of it") {
     backend.restart(after.served());
-    check_holds(host.expect_log("failed (attempt 1)"), "certificate");
+    host.expect_log("certificate: ");
     write_file(files.path("new.pem"), read_file(after.cert));
     std::filesystem::rename(files.path("new.pem"), ca);
     CHECK(host.expect_text(host.call("echo", {{"text", "renewed"}})) == "renewed");
