@@ -14,7 +14,8 @@ std::size_t name_bytes_of(const Request& request) {
   const auto beyond_short = [](std::string_view name) {
     return name.size() > 15 ? name.size() : 0;
   };
-  return 5 * (beyond_short(request.id) + beyond_short(request.progress_token));
+  return 5 * (beyond_short(request.id) + beyond_short(request.progress_token)) +
+         beyond_short(request.last_word);
 }
 
 void sort_by_order(std::vector<Request>& requests) {
@@ -58,6 +59,7 @@ Request PendingTable::remove(std::string_view id) {
 
 Request PendingTable::extract(Map::const_iterator position) {
   if (timeout_ > Duration::zero()) timeouts_.remove(position->first);
+  if (!position->second.last_word.empty()) ends_.remove(position->first);
   Request request = std::move(requests_.extract(position).mapped());
   name_bytes_ -= name_bytes_of(request);
   keep(request, -std::ssize(request.kept_text));
@@ -118,10 +120,29 @@ std::string PendingTable::requeue(Request& request) {
   SHIM_CHECK(request.in_flight());
   if (!request.is_subscription()) --in_flight_;
   timeouts_.remove(jsonrpc::token_key(request.id));
+  if (!request.last_word.empty()) {
+    ends_.remove(jsonrpc::token_key(request.id));
+    name_bytes_ -= name_bytes_of(request);
+    request.last_word.clear();
+    name_bytes_ += name_bytes_of(request);
+  }
   if (!request.progress_token.empty()) tokens_.restarted(request.progress_token);
   request.sent_in = 0;
   keep(request, -std::ssize(request.kept_text));
   return std::exchange(request.kept_text, {});
+}
+
+void PendingTable::hold(Request& subscription, std::string last_word, TimePoint until) {
+  SHIM_CHECK(subscription.is_subscription() && subscription.in_flight());
+  name_bytes_ -= name_bytes_of(subscription);
+  subscription.last_word = std::move(last_word);
+  name_bytes_ += name_bytes_of(subscription);
+  ends_.set(jsonrpc::token_key(subscription.id), until);
+}
+
+const Request* PendingTable::ended(TimePoint now) {
+  const auto key = ends_.take_due(now);
+  return key ? &requests_.at(*key) : nullptr;
 }
 
 void PendingTable::excuse(TimePoint now) {

@@ -31,6 +31,7 @@ struct Request {
   bool sent_before = false;    ///< on a link that was lost, so perhaps delivered
   std::string progress_token;  ///< raw JSON text, or empty
   std::string kept_text;       ///< the message, while in flight and replayable
+  std::string last_word;       ///< of a subscription that the backend has ended, see hold()
   std::uint64_t order = 0;     ///< position among all messages of the host
   Epoch sent_in = 0;           ///< the link it is in flight on; 0: queued
 
@@ -102,7 +103,8 @@ class PendingTable {
 
   /// Of kept_bytes(), those of subscriptions.
   [[nodiscard]] std::size_t subscription_bytes() const { return subscription_bytes_; }
-  /// Bytes of ids and progress tokens that need memory of their own, as often as they are stored.
+  /// Bytes of ids, progress tokens and last words that need memory of their own, as often as they
+  /// are stored.
   [[nodiscard]] std::size_t name_bytes() const { return name_bytes_; }
   /// What all requests are reckoned to cost beside the texts that are kept, which have a bound of
   /// their own.
@@ -118,6 +120,14 @@ class PendingTable {
 
   /// Marks a request in flight as queued again, and hands out the text that was kept.
   [[nodiscard]] std::string requeue(Request& request);
+
+  /// Holds back what the backend has ended a subscription in flight with, until `until` or until
+  /// the subscription is queued again.
+  void hold(Request& subscription, std::string last_word, TimePoint until);
+  /// A subscription whose last word is due, or nullptr. The caller removes it.
+  [[nodiscard]] const Request* ended(TimePoint now);
+  /// When to ask for it, at the latest.
+  [[nodiscard]] std::optional<TimePoint> next_end() const { return ends_.next(); }
 
   /// No silence until now counts: the timeouts of all that is in flight start again.
   void excuse(TimePoint now);
@@ -147,6 +157,7 @@ class PendingTable {
   Map requests_;
   ProgressTokens tokens_;
   DueQueue timeouts_;  ///< by key of the request
+  DueQueue ends_;      ///< likewise, those with a last word
   std::size_t kept_bytes_ = 0;
   std::size_t subscription_bytes_ = 0;
   std::size_t name_bytes_ = 0;

@@ -53,6 +53,7 @@ void Session::on_deadline(TimePoint now, Actions& out) {
   answer_offline_due();
   expire_queued();
   expire_in_flight();
+  pass_on_ends();
   keep_host_alive();
   if (timers_.take_due(Timer::drain, now)) finish(settings_.drain_timeout);
   after_turn();
@@ -65,6 +66,7 @@ std::optional<TimePoint> Session::next_deadline() const {
     if (at && (!next || *at < *next)) next = at;
   };
   if (!link_paused_) sooner(pending_.next_timeout());
+  sooner(pending_.next_end());
   sooner(pending_.tokens().next_due());
   if (supervisor_.ready()) return next;
   sooner(outbox_.next_deadline());

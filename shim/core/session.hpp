@@ -163,6 +163,9 @@ class Session {
   void settle_bad_answers(const std::vector<IdScanner::Found>& found);
   [[nodiscard]] bool settle_bad_answer(std::string_view id);
   void backend_response(std::string text, const Message& message);
+  [[nodiscard]] bool hold_end(Request& request, std::string& text);
+  void pass_on_ends();
+  void backend_cancelled(std::string text, const Message& message);
   void backend_request(std::string text, const Message& message);
   void backend_notification(std::string text, const Message& message);
   void learn(Request& request, const Message& answer);

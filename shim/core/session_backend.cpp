@@ -8,6 +8,14 @@
 #include "shim/core/session.hpp"
 
 namespace shim {
+namespace {
+
+/// How long a backend that ends subscriptions may take to go away: what `docker stop` gives it.
+constexpr Duration farewell_time = std::chrono::seconds(10);
+/// The longest that a last word may be to be held back.
+constexpr std::size_t last_word_bytes_max = std::size_t{4} << 10U;
+
+}  // namespace
 
 void Session::backend_message(std::string text) {
   Message message;
@@ -83,13 +91,50 @@ void Session::backend_response(std::string text, const Message& message) {
     own_answered(message);
     return;
   }
-  const Request* const request = pending_.find(message.id);
+  Request* const request = pending_.find(message.id);
   if (request == nullptr || request->sent_in != epoch()) {
     drop(Drop::unknown_answer, "id " + printable(message.id, 64));
     return;
   }
+  if (!message.result.empty() && hold_end(*request, text)) return;
   Request answered = pending_.remove(message.id);
   if (!message.result.empty()) learn(answered, message);
+  jsonrpc::flatten(text);
+  write_host(std::move(text));
+}
+
+/// A backend that shuts down ends its subscriptions before it closes the link, with a result or
+/// with a cancellation (MCP 2026-07-28, Subscriptions). They go on at the next link, and a host
+/// does not subscribe again by itself, so it hears of the end only if the link outlives it. Takes
+/// `text` and returns true if that is to be seen.
+bool Session::hold_end(Request& request, std::string& text) {
+  if (!request.is_subscription() || !request.acknowledged || !supervisor_.ready()) return false;
+  if (!request.last_word.empty()) return true;  // one is enough
+  if (text.size() > last_word_bytes_max) return false;
+  log(LogLevel::debug, "the backend ended a subscription; is it going away?");
+  jsonrpc::flatten(text);
+  pending_.hold(request, std::move(text), now_ + farewell_time);
+  return true;
+}
+
+void Session::pass_on_ends() {
+  while (const Request* const ended = pending_.ended(now_))
+    write_host(pending_.remove(ended->id).last_word);
+}
+
+/// A backend takes back a request of its own, or ends a subscription of the host's.
+void Session::backend_cancelled(std::string text, const Message& message) {
+  if (const auto open = backend_requests_.cancel(message.request_id)) {
+    jsonrpc::splice_in_place(text, message.request_id, open->host_id);
+  } else {
+    Request* const request = pending_.find(message.request_id);
+    if (request == nullptr || !request->is_subscription() || request->sent_in != epoch()) {
+      drop(Drop::unknown_cancel);
+      return;
+    }
+    if (hold_end(*request, text)) return;
+    pending_.remove(message.request_id);
+  }
   jsonrpc::flatten(text);
   write_host(std::move(text));
 }
@@ -207,15 +252,7 @@ void Session::backend_notification(std::string text, const Message& message) {
   if (is_mcp() || is_asked_progress) {
     switch (method) {
       case mcp::Method::progress: backend_progress(std::move(text), message); return;
-      case mcp::Method::cancelled: {
-        const auto open = backend_requests_.cancel(message.request_id);
-        if (!open) {
-          drop(Drop::unknown_cancel);
-          return;
-        }
-        jsonrpc::splice_in_place(text, message.request_id, open->host_id);
-        break;
-      }
+      case mcp::Method::cancelled: backend_cancelled(std::move(text), message); return;
       case mcp::Method::subscription_acknowledged:
         if (is_repeated_acknowledgement(message)) return;
         break;

@@ -9,6 +9,9 @@ namespace {
 
 constexpr std::string_view tools_filter = R"("toolsListChanged":true)";
 
+/// How long a backend that ends subscriptions may take to go away.
+constexpr Duration farewell_time = 10s;
+
 std::string changed_for(ListKind kind, std::string_view id) {
   return notify(list_changed_method(kind), "{" + subscription_meta(id) + "}");
 }
@@ -54,11 +57,106 @@ TEST_CASE(
     d.backend(notify("notifications/resources/updated", "{" + subscription_meta(id) + "}"));
     CHECK(d.take_host().size() == 1);
     d.backend(answer(id));  // the backend ends it
+    d.advance(farewell_time);
     CHECK(d.answers_to(id) == 1);
     d.lose();
     d.go_ready();
     CHECK(d.take_link().empty());
   }
+}
+
+TEST_CASE(
+    "session 5.2: a backend that shuts down ends its subscriptions, and the host hears of none") {
+  for (const std::string& last_word : {answer("7"), cancel("7")}) {
+    CAPTURE(last_word);
+    Driver d;
+    subscribe(d, "7", "");
+    for (int round = 0; round < 3; ++round) {
+      d.backend(last_word);
+      d.backend(last_word);
+      d.advance(farewell_time - 1ns);
+      d.lose();
+      d.advance(1min);
+      CHECK(d.take_host().empty());
+      d.forget();
+      d.go_ready();
+      CHECK(d.take_link() == std::vector<std::string>{listen("7", "")});
+      d.backend(acknowledge("7"));
+      d.advance(1h);
+      CHECK(d.take_host().empty());
+    }
+    d.backend(notify("notifications/resources/updated", "{" + subscription_meta("7") + "}"));
+    CHECK(d.take_host().size() == 1);
+  }
+}
+
+TEST_CASE("session 5.2: the end of a subscription that its link outlives reaches the host") {
+  for (const std::string& last_word : {answer("7"), cancel("7")}) {
+    CAPTURE(last_word);
+    Driver d;
+    subscribe(d, "7", "");
+    d.backend(last_word);
+    d.advance(farewell_time - 1ns);
+    CHECK(d.take_host().empty());
+    d.advance(1ns);
+    CHECK(d.take_host() == std::vector<std::string>{last_word});
+    CHECK(d.session.pending().empty());
+    d.host(listen("7", ""));  // the id is free again
+    CHECK(d.take_link().back() == listen("7", ""));
+    d.advance(1min);
+    CHECK(d.take_host().empty());
+  }
+}
+
+TEST_CASE("session 5.2: an end that is no farewell is passed on at once") {
+  struct Row {
+    const char* name;
+    bool is_acknowledged;
+    std::string last_word;
+  };
+  const std::string long_word = answer("7", "\"" + std::string(5'000, 'x') + "\"");
+  const std::array rows{Row{"of what never began, by result", false, answer("7")},
+                        Row{"of what never began, by cancellation", false, cancel("7")},
+                        Row{"by an error", true, error_to("7", -32600)},
+                        Row{"at length", true, long_word}};
+  for (const Row& row : rows) {
+    CAPTURE(std::string(row.name));
+    Driver d;
+    d.go_ready();
+    d.host(listen("7", ""));
+    if (row.is_acknowledged) d.backend(acknowledge("7"));
+    d.forget();
+    d.backend(row.last_word);
+    CHECK(d.take_host() == std::vector<std::string>{row.last_word});
+    CHECK(d.session.pending().empty());
+  }
+}
+
+TEST_CASE("session 5.2: a subscription that has ended may end again, otherwise") {
+  Driver d;
+  subscribe(d, "7", "");
+  d.backend(answer("7"));
+  SUBCASE("by an error of the backend's") {
+    d.backend(error_to("7", -32600));
+    CHECK(d.take_host() == std::vector<std::string>{error_to("7", -32600)});
+  }
+  SUBCASE("by a cancellation of the host's") { d.host(cancel("7")); }
+  CHECK(d.session.pending().empty());
+  d.host(listen("7", ""));
+  d.advance(1h);
+  CHECK(d.take_host().empty());
+  CHECK(d.session.pending().size() == 1);
+}
+
+TEST_CASE("session 5.2: a backend cancels nothing but its own requests and subscriptions") {
+  Driver d;
+  subscribe(d, "7", "");
+  d.host(modern_request("8", "tools/call"));
+  d.forget();
+  for (const char* const id : {"8", "9", "\"7\""}) d.backend(cancel(id));
+  d.advance(1min);
+  CHECK(d.take_host().empty());
+  CHECK(d.session.pending().size() == 2);
 }
 
 TEST_CASE("session 5.2: subscriptions are sent again whatever --replay says") {
