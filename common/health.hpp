@@ -41,6 +41,7 @@ enum class HealthState : std::uint8_t {
   stale,    ///< a report that has not changed for too long
   fresh,
 };
+inline constexpr std::size_t health_states = 5;
 
 [[nodiscard]] constexpr std::string_view name(HealthState state) {
   switch (state) {

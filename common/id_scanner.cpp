@@ -101,6 +101,7 @@ void IdScanner::start_message() {
     return;
   }
   in_message_ = true;
+  ids_tried_ = 0;
   expect_ = Expect::key;
   key_.clear();
   value_.clear();
@@ -129,10 +130,11 @@ void IdScanner::end_of_value() {
 }
 
 void IdScanner::note_id() {
-  std::vector<std::string>& ids = messages_.back().ids;
-  if (value_.size() > id_bytes_max || ids.size() >= ids_of_message_max || !is_id(value_)) return;
+  if (value_.size() > id_bytes_max || ids_tried_ == ids_of_message_max) return;
+  ++ids_tried_;
+  if (!is_id(value_)) return;
   ids_bytes_ += value_.size();
-  ids.push_back(value_);
+  messages_.back().ids.push_back(value_);
 }
 
 void IdScanner::take(char c) {

@@ -19,7 +19,7 @@ class IdScanner {
  public:
   /// Longest id found.
   static constexpr std::size_t id_bytes_max = std::size_t{64} << 10U;
-  /// Bytes of all ids found, at most, plus one id.
+  /// Bytes of all ids found, at most, plus those of one message.
   static constexpr std::size_t ids_bytes_max = std::size_t{1} << 20U;
   /// Most messages of one batch that are told apart; as many requests as can be pending.
   static constexpr std::size_t messages_max = 65536;
@@ -71,6 +71,7 @@ class IdScanner {
   std::string key_;    ///< raw text of the current top-level key, with its quotes
   std::string value_;  ///< raw text of the current top-level scalar value
   std::vector<Found> messages_;
+  std::size_t ids_tried_ = 0;  ///< of the present message, good or not
   std::size_t ids_bytes_ = 0;
 };
 

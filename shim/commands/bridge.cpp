@@ -60,14 +60,6 @@ std::optional<TimePoint> earlier(std::optional<TimePoint> one, std::optional<Tim
   return std::min(*one, *other);
 }
 
-/// Contract 7: what is sent may stay unacknowledged as long as a ping on an idle link may take in
-/// all.
-Link::Options with_ack_timeout(Link::Options options, const Settings& settings) {
-  if (settings.ping_interval > Duration::zero())
-    options.ack_timeout = settings.ping_interval + settings.pong_timeout;
-  return options;
-}
-
 /// What the backend says of a loss in its own words must not show what we have sent it.
 Settings with_scrubbing(Settings settings, const Secrets& secrets) {
   settings.without_secrets = [&secrets](std::string text) {
@@ -89,6 +81,7 @@ class Bridge {
   void run();
 
  private:
+  [[nodiscard]] Link::Options bridge_link_options();
   void turn();
   void settle();
   void perform(Actions& actions);
@@ -156,7 +149,7 @@ Bridge::Bridge(const Options& options)
                }),
       parent_(loop_, sink_),
       suspend_(loop_, sink_),
-      link_(loop_, with_ack_timeout(link_options(options, secrets_), options.core), sink_),
+      link_(loop_, bridge_link_options(), sink_),
       cache_(options.cache_dir, options.core.endpoints.front()),
       output_(loop_, STDOUT_FILENO, sink_),
       input_(loop_, STDIN_FILENO, options.core.max_message, sink_),
@@ -168,6 +161,16 @@ Bridge::Bridge(const Options& options)
                                  std::to_string(::getpid()));
   if (!status_.error().empty())
     log_.write(LogLevel::debug, "no status file is kept: " + printable(status_.error()));
+}
+
+Link::Options Bridge::bridge_link_options() {
+  Link::Options out = link_options(options_, secrets_);
+  // Contract 7: what is sent may stay unacknowledged as long as a ping on an idle link may take in
+  // all.
+  if (settings_.ping_interval > Duration::zero())
+    out.ack_timeout = settings_.ping_interval + settings_.pong_timeout;
+  out.on_warning = [this](std::string text) { log_.write(LogLevel::warn, std::move(text)); };
+  return out;
 }
 
 void Bridge::enter_sandbox() {

@@ -40,6 +40,14 @@ void add_certificate_directories(std::vector<std::string>& read) {
   }
 }
 
+/// That of the name and that of what it leads to now: links are renewed next to either.
+void add_directories_of(const std::string& file, std::vector<std::string>& read) {
+  read.push_back(directory_of(file));
+  std::error_code error;
+  const fs::path target = fs::canonical(file, error);
+  if (!error) read.push_back(target.parent_path().string());
+}
+
 /// The directory, or as much of its path as there is: the rest may be made later, and a rule is
 /// about what is there.
 std::string existing_part(const std::string& directory, std::vector<std::string>& warnings) {
@@ -70,8 +78,9 @@ Sandbox sandbox_of(const Options& options, const std::string& status_directory) 
   // They are read again when they are renewed, which often makes them other files.
   for (const std::string* const file :
        {&options.token_file, &options.ca_file, &options.client_cert, &options.client_key}) {
-    if (!file->empty()) read.push_back(directory_of(*file));
+    if (!file->empty()) add_directories_of(*file, read);
   }
+  // Others write there, so no link of theirs may open more.
   if (!options.health_file.empty())
     read.push_back(existing_part(directory_of(options.health_file), out.warnings));
   write = {options.cache_dir, status_directory};

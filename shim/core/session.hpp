@@ -63,7 +63,7 @@ class Session {
   static constexpr Duration stop_patience = std::chrono::milliseconds(200);
   /// What all pending requests may cost while ready, see PendingTable::cost_bytes(); beyond it the
   /// host is not read further.
-  static constexpr std::size_t pending_bytes_max = std::size_t{16} << 20U;
+  static constexpr std::size_t pending_bytes_max = std::size_t{8} << 20U;
 
   /// `settings` must outlive the session. `seed` decides all its randomness.
   Session(const Settings& settings, std::uint64_t seed, TimePoint now, Estate estate = {});
@@ -147,7 +147,6 @@ class Session {
   void refuse_unread(const std::vector<IdScanner::Found>& found, std::string_view said,
                      const std::function<void(std::string_view id, std::string_view method)>& tell);
   void enqueue(std::string text, std::string_view request_id, std::uint64_t order, Epoch only_for);
-  [[nodiscard]] bool can_send() const;
   [[nodiscard]] bool has_room(std::size_t bytes, bool is_subscription) const;
   [[nodiscard]] bool waits_for_ever(std::uint64_t order, std::string_view request_id) const;
   [[nodiscard]] bool may_replay(const Request& request, const Message& message) const;
@@ -157,7 +156,7 @@ class Session {
   void write_host(std::string line);
   void settle(const Request& request, Reason reason, std::string_view said);
 
-  // session_backend.cpp: messages from the backend, and the resuming of the session.
+  // session_backend.cpp: messages from the backend.
   void backend_message(std::string text);
   void backend_invalid(std::string_view text, const Message& message);
   void settle_bad_answers(const std::vector<IdScanner::Found>& found);
@@ -182,10 +181,13 @@ class Session {
   void complete_resume();
   void request_heartbeats();
   void restore_level();
-  void compare_lists(const InitializeFacts& now);
+  void compare_lists(const InitializeFacts& offered);
   void compare_subscribed_lists(const Request& subscription);
   void compare_list(ListKind kind, bool modern, std::string_view result);
   void announce_list(ListKind kind, bool modern);
+  [[nodiscard]] std::string own_id();
+  void send_own(std::string_view method, std::string_view params, OwnRequest own);
+  void write_link(std::string text);
 
   // session_keepalive.cpp: what the host is told of requests that take long (contract 8).
   void keep_host_alive();
@@ -219,10 +221,8 @@ class Session {
   [[nodiscard]] bool uses_cache() const {
     return reads_mcp() && settings_.offline == Offline::cache;
   }
-  [[nodiscard]] std::string own_id();
-  void send_own(std::string_view method, std::string_view params, OwnRequest own);
-  void write_link(std::string text);
 
+  // session.cpp again: what a log says.
   void trace(std::string_view from, const Message& message, std::size_t bytes);
   void drop(Drop why, std::string_view detail = {});
   void warn(RateLimit& limit, std::string text);
@@ -249,6 +249,8 @@ class Session {
   PendingTable pending_;
   Outbox outbox_;
   LegacySession legacy_;
+  /// The session, and what the host was shown in it, that an `initialize` in flight is to replace.
+  std::optional<std::pair<LegacySession, Lists>> former_;
   BackendRequests backend_requests_;
 
   std::map<std::string, OwnRequest, std::less<>> own_requests_;  ///< raw id, on the present link
@@ -268,8 +270,8 @@ class Session {
   bool owes_changes_ = false;   ///< and has not been told yet that the lists have changed
   std::optional<std::uint64_t> queued_roots_change_;
 
-  HealthState shown_health_ = HealthState::none;  ///< the state that was last logged
-  std::array<RateLimit, 5> health_log_;           ///< by state
+  HealthState shown_health_ = HealthState::none;     ///< the state that was last logged
+  std::array<RateLimit, health_states> health_log_;  ///< by state
   bool awaits_sign_of_life_ = false;  ///< the health file has not changed since the link was lost
   Epoch heartbeats_asked_in_ = 0;     ///< the link on which log level debug was asked for
   TimePoint host_told_at_;            ///< when the last line was written to the host

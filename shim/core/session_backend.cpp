@@ -98,7 +98,13 @@ void Session::backend_response(std::string text, const Message& message) {
   }
   if (!message.result.empty() && hold_end(*request, text)) return;
   Request answered = pending_.remove(message.id);
-  if (!message.result.empty()) learn(answered, message);
+  if (!message.result.empty()) {
+    learn(answered, message);
+  } else if (answered.method == mcp::Method::initialize && former_ && !legacy_.is_established()) {
+    legacy_ = std::move(former_->first);
+    legacy_lists_ = std::move(former_->second);
+    former_.reset();
+  }
   jsonrpc::flatten(text);
   write_host(std::move(text));
 }
@@ -157,6 +163,7 @@ void Session::learn(Request& request, const Message& answer) {
                                   std::to_string(answer.result.size()) + " bytes)");
         return;
       }
+      former_.reset();
       legacy_.established(std::move(request.kept_text), std::move(*facts));
       request_heartbeats();
       remember(legacy_.requested_version(), "initialize", answer.result);
@@ -174,7 +181,7 @@ void Session::learn(Request& request, const Message& answer) {
 }
 
 /// Notes what the host has set, so that the next link can be told. The parameters are those of the
-/// request itself; if its text was not kept (--replay never, or too much is), it is not restored.
+/// request itself; if its text was not kept, since too much is, it is not restored.
 void Session::learn_setting(const Request& request) {
   jsonrpc::Reader reader;
   Message asked;

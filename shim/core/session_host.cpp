@@ -153,6 +153,7 @@ void Session::host_request(std::string text, const Message& message) {
   const bool is_first_initialize =
       method == mcp::Method::initialize && pending_.find(initialize_id_) == nullptr;
   if (!is_first_initialize && !has_room(text.size(), request.is_subscription())) {
+    supervisor_.wanted(now_);
     settle(request, Reason::queue_full,
            "Too much is waiting for the MCP backend already. This was not carried out; it can be "
            "tried again later.");
@@ -164,6 +165,8 @@ void Session::host_request(std::string text, const Message& message) {
     minimal_given_ = false;
     owes_changes_ = false;
     initialized_order_ = 0;
+    // A backend may refuse to begin a second session and go on with the first.
+    if (legacy_.is_established()) former_.emplace(std::move(legacy_), std::move(legacy_lists_));
     legacy_lists_ = Lists();
     heartbeats_asked_in_ = 0;  // the backend may begin its session anew, with a level of its own
     liveness_.forget_heartbeats();
@@ -253,9 +256,6 @@ void Session::refuse(std::string_view id, int code, std::string_view said, bool 
   write_host(refusal(id, code, said, delivered));
 }
 
-/// Whether what is enqueued now leaves at once.
-bool Session::can_send() const { return supervisor_.ready(); }
-
 /// Whether one more message can be taken. Text of any size fits where nothing is yet.
 bool Session::has_room(std::size_t bytes, bool is_subscription) const {
   const auto fits = [&](std::size_t used) {
@@ -263,7 +263,7 @@ bool Session::has_room(std::size_t bytes, bool is_subscription) const {
   };
   // It is kept for as long as it lives, whether or not the backend is there.
   if (is_subscription && !fits(pending_.subscription_bytes())) return false;
-  if (can_send()) return true;
+  if (supervisor_.ready()) return true;
   return outbox_.count() < settings_.queue_max &&
          fits(outbox_.cost_bytes() + (outbox_.empty() ? 0 : pending_.name_bytes()));
 }

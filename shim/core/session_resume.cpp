@@ -127,15 +127,16 @@ void Session::complete_resume() {
 
 /// Asks for each list that the host has been shown and is to hear about, unless it is plain already
 /// whether it has changed.
-void Session::compare_lists(const InitializeFacts& now) {
+void Session::compare_lists(const InitializeFacts& offered) {
   const bool is_first = std::exchange(owes_changes_, false);
   for (const ListKind kind : list_kinds) {
     if (!legacy_.announces(kind)) continue;
     if (!legacy_lists_.was_shown(kind)) {
       // The minimal result promised these lists, and said that they would be announced.
-      if (is_first && kind != ListKind::templates && now.has_list[static_cast<std::size_t>(kind)])
+      if (is_first && kind != ListKind::templates &&
+          offered.has_list[static_cast<std::size_t>(kind)])
         announce_list(kind, false);
-    } else if (!now.has_list[static_cast<std::size_t>(kind)]) {
+    } else if (!offered.has_list[static_cast<std::size_t>(kind)]) {
       compare_list(kind, false, empty_list(kind));
     } else if (legacy_lists_.is_paged(kind)) {
       announce_list(kind, false);

@@ -9,7 +9,8 @@
 namespace shim {
 namespace {
 
-/// Which attempts of an outage are worth a line (contract 4.3).
+/// Which attempts of an outage are worth a line (contract 4.3), besides those that fail of
+/// something that has not been shown in it.
 bool is_logged(unsigned attempt) {
   return attempt == 1 || attempt == 5 || attempt == 20 || (attempt >= 50 && attempt % 10 == 0);
 }
@@ -104,6 +105,7 @@ void Supervisor::resumed(TimePoint now, Actions& out) {
             describe_duration(down_for(now)) + " without a backend";
   }
   outage_attempts_ = 0;
+  causes_shown_ = 0;
   down_since_.reset();
   ready_since_ = now;
   served_by_ = endpoint_;
@@ -131,8 +133,8 @@ void Supervisor::lost(TimePoint now, const Loss& loss, Actions& out) {
   all_need_a_person_ = all_need_a_person_ && needs_a_person(loss);
   const bool goes_on = round_goes_on(now);
   timers_.arm(Timer::reconnect, goes_on ? now : now + delay_of_round(now));
-  const bool helps_to_hurry = loss.cause != Cause::incompatible && !needs_a_person(loss);
-  if (std::exchange(is_up_, false) || (is_wanted_ && helps_to_hurry)) wanted(now);
+  // What only a person can mend is not mended by being asked for.
+  if (std::exchange(is_up_, false) || (is_wanted_ && !needs_a_person(loss))) wanted(now);
   const Duration delay = *timers_.get(Timer::reconnect) - now;
   out.emplace_back(action::CloseLink{epoch_, false});
   std::string then = "next attempt in " + describe_duration(delay);
@@ -159,7 +161,10 @@ void Supervisor::log_failure(const Loss& loss, bool was_ready, const std::string
   }
   text += last_error_ + "; " + then;
   if (needs_a_person(loss)) text += "; this needs a person to mend it";
-  const bool show = was_ready || is_logged(outage_attempts_);
+  const std::uint32_t cause_bit = std::uint32_t{1} << static_cast<unsigned>(loss.cause);
+  const bool is_new = (causes_shown_ & cause_bit) == 0;
+  const bool show = was_ready || is_new || is_logged(outage_attempts_);
+  if (show && !was_ready) causes_shown_ |= cause_bit;
   log(show ? LogLevel::warn : LogLevel::debug, std::move(text), out, name(loss.cause));
 }
 
@@ -170,7 +175,7 @@ void Supervisor::wanted(TimePoint now) {
 
 void Supervisor::demanded(TimePoint now) {
   std::ranges::fill(not_before_, TimePoint());
-  schedule(now, now);
+  wanted(now);
 }
 
 void Supervisor::backend_is_up(TimePoint now) {

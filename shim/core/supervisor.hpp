@@ -137,6 +137,7 @@ class Supervisor {
   bool is_up_ = false;      ///< a sign of life came while an attempt was under way
   bool is_wanted_ = false;  ///< somebody asked for the link meanwhile
   unsigned outage_attempts_ = 0;
+  std::uint32_t causes_shown_ = 0;  ///< of failed attempts, since a link was last ready; by bit
   std::string last_error_;
 };
 

@@ -18,6 +18,7 @@ enum class Timer : std::uint8_t {
   health,      ///< its health file turns stale
   keepalive,   ///< the host has heard nothing for a while
   drain,       ///< what is pending after the end of input is given up
+  count        ///< not a timer
 };
 
 /// Deadlines by name; an absent one is disarmed.
@@ -49,7 +50,7 @@ class TimerTable {
   [[nodiscard]] std::optional<TimePoint>& slot(Timer timer) {
     return slots_[static_cast<std::size_t>(timer)];
   }
-  std::array<std::optional<TimePoint>, 8> slots_;
+  std::array<std::optional<TimePoint>, static_cast<std::size_t>(Timer::count)> slots_;
 };
 
 }  // namespace shim

@@ -41,4 +41,15 @@ int immediate_connect_error(const std::string& unix_path) {
   return try_connect(AF_UNIX, reinterpret_cast<const sockaddr*>(&address), sizeof address);
 }
 
+Cause cause_of_connect_error(int error) {
+  switch (error) {
+    case ECONNREFUSED: return Cause::refused;
+    case EMFILE:
+    case ENFILE:
+    case ENOBUFS:
+    case ENOMEM: return Cause::internal;
+    default: return Cause::unreachable;
+  }
+}
+
 }  // namespace shim

@@ -62,7 +62,6 @@ void Connection::start(const Target& target) {
   if (tls_) {
     info.ssl_connection |= LCCSCF_USE_SSL;
     services_.loop.watch_tls(this);
-    services_.loop.refresh_certificates();
     if (is_numeric_address(target.url.host)) {
       // libwebsockets takes the host up to its first colon for a name. We check it in its place.
       certified_address_ = target.url.host.substr(0, target.url.host.find('%'));
@@ -106,8 +105,7 @@ void Connection::note_tcp_result() {
 
 void Connection::note_connect_error(int error) {
   if (error == 0) return;
-  loss_ = {.cause = error == ECONNREFUSED ? Cause::refused : Cause::unreachable,
-           .detail = std::strerror(error)};
+  loss_ = {.cause = cause_of_connect_error(error), .detail = std::strerror(error)};
   loss_known_ = true;
 }
 

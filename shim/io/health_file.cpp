@@ -129,15 +129,17 @@ void HealthFile::look() {
   sink_(event::HealthSeen{look_at_health_file(path_)});
 }
 
-/// Watches the file and, where its name may come to mean another one, its directory first, or as
-/// much of the way to it as there is.
+/// Watches the file and its directory, which may be moved away with it. Where the name may come to
+/// mean another file, arrivals in the directory count, too, or in as much of the way as there is.
 void HealthFile::watch_path() {
   if (!inotify_) return;
   constexpr std::uint32_t file_changes = IN_CLOSE_WRITE | IN_ATTRIB | IN_MOVE_SELF | IN_DELETE_SELF;
-  constexpr std::uint32_t arrivals =
-      IN_CREATE | IN_MOVED_TO | IN_MOVE_SELF | IN_DELETE_SELF | IN_ONLYDIR;
+  constexpr std::uint32_t departure = IN_MOVE_SELF | IN_DELETE_SELF | IN_ONLYDIR;
+  constexpr std::uint32_t arrivals = IN_CREATE | IN_MOVED_TO | departure;
   int directory = -1;
-  if (may_change_meaning(path_)) {
+  if (!may_change_meaning(path_)) {
+    directory = ::inotify_add_watch(inotify_.get(), directory_of(path_).c_str(), departure);
+  } else {
     std::string way = path_;
     do {
       awaited_ = name_of(way);

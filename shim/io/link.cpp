@@ -66,6 +66,10 @@ void Link::open(Epoch epoch, std::size_t endpoint, TimePoint now) {
     headers_.emplace_back("Authorization", "Bearer " + credentials.token);
   }
   const Url& url = options_.endpoints[endpoint_];
+  if (url.tls) {
+    std::string problem = loop_.refresh_certificates();
+    if (!problem.empty() && options_.on_warning) options_.on_warning(std::move(problem));
+  }
   if (!url.unix_path.empty() || is_numeric_address(url.host)) {
     addresses_ = {url.host};
     try_next_address();

@@ -43,6 +43,8 @@ class Link {
     Duration connect_timeout{};
     Duration ack_timeout{};  ///< see Connection; zero: the system's
     MilestoneSink on_milestone{};
+    /// Gets one line about what does not keep an attempt from going on, but should be mended.
+    std::function<void(std::string)> on_warning{};
   };
 
   Link(Loop& loop, Options options, EventSink sink);

@@ -1,14 +1,16 @@
 #include "shim/io/log.hpp"
 
+#include <fcntl.h>
 #include <spdlog/logger.h>
 #include <spdlog/pattern_formatter.h>
 #include <spdlog/sinks/base_sink.h>
-#include <spdlog/sinks/basic_file_sink.h>
 #include <spdlog/sinks/rotating_file_sink.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstdint>
+#include <cstring>
 #include <mutex>
 #include <stdexcept>
 #include <string_view>
@@ -64,9 +66,12 @@ std::string format_line(const action::Log& line, Log::Format format) {
 }
 
 /// Writes each line with one write() that never waits.
-class StderrSink final : public spdlog::sinks::base_sink<spdlog::details::null_mutex> {
+class LossySink final : public spdlog::sinks::base_sink<spdlog::details::null_mutex> {
  public:
-  explicit StderrSink(Log::Format format) : format_(format) {}
+  /// To stderr.
+  explicit LossySink(Log::Format format) : format_(format), stream_(STDERR_FILENO, out) {}
+  LossySink(Log::Format format, Descriptor device)
+      : format_(format), device_(std::move(device)), stream_(device_.get(), out) {}
 
  protected:
   void sink_it_(const spdlog::details::log_msg& message) override {
@@ -89,8 +94,11 @@ class StderrSink final : public spdlog::sinks::base_sink<spdlog::details::null_m
   void flush_() override {}
 
  private:
+  static constexpr auto out = StandardStream::Direction::out;
+
   Log::Format format_;
-  StandardStream stream_{STDERR_FILENO, StandardStream::Direction::out};
+  Descriptor device_;
+  StandardStream stream_;
   std::uint64_t lost_ = 0;
 };
 
@@ -102,11 +110,15 @@ bool is_fit_for_log(const std::string& path, bool& is_regular) {
   return is_regular || S_ISCHR(facts.st_mode);  // /dev/null, a terminal
 }
 
-std::shared_ptr<spdlog::sinks::sink> make_file_sink(const std::string& path) {
+std::shared_ptr<spdlog::sinks::sink> make_file_sink(const std::string& path, Log::Format format) {
   bool is_regular = false;
   if (!is_fit_for_log(path, is_regular)) throw spdlog::spdlog_ex("not a regular file");
-  // What is no file must not be renamed.
-  if (!is_regular) return std::make_shared<spdlog::sinks::basic_file_sink_st>(path);
+  if (!is_regular) {
+    // It must not be renamed, and a terminal may be stopped with Ctrl-S.
+    Descriptor device(::open(path.c_str(), O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
+    if (!device) throw spdlog::spdlog_ex(std::strerror(errno));
+    return std::make_shared<LossySink>(format, std::move(device));
+  }
   // spdlog counts the rotated files, not the one in use.
   return std::make_shared<spdlog::sinks::rotating_file_sink_st>(path, Log::file_bytes_max,
                                                                 Log::files_max - 1);
@@ -115,9 +127,9 @@ std::shared_ptr<spdlog::sinks::sink> make_file_sink(const std::string& path) {
 std::shared_ptr<spdlog::sinks::sink> make_sink(const Log::Options& options) {
   std::shared_ptr<spdlog::sinks::sink> sink;
   if (options.file.empty()) {
-    sink = std::make_shared<StderrSink>(options.format);
+    sink = std::make_shared<LossySink>(options.format);
   } else {
-    sink = make_file_sink(options.file);
+    sink = make_file_sink(options.file, options.format);
   }
   sink->set_formatter(std::make_unique<spdlog::pattern_formatter>(
       options.format == Log::Format::json ? R"({"time":"%Y-%m-%dT%H:%M:%S.%eZ",%v)"
@@ -130,7 +142,7 @@ std::shared_ptr<spdlog::sinks::sink> make_sink(const Log::Options& options) {
 
 std::string check_log_file(const std::string& path) {
   try {
-    static_cast<void>(make_file_sink(path));
+    static_cast<void>(make_file_sink(path, Log::Format::text));
   } catch (const spdlog::spdlog_ex&) {
     return "--log-file: cannot open " + printable(path) + " for writing as a regular file";
   }

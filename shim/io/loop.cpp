@@ -20,8 +20,11 @@ namespace {
 // A wsi that is closing may linger for seconds; attempts are at least one second apart.
 constexpr unsigned descriptors_max = 64;
 
-// For the handshakes, and the few bytes that libwebsockets reads of an open connection.
-constexpr unsigned receive_bytes = 16 << 10;
+// For the handshakes, and the few bytes that libwebsockets reads of an open connection. It reads
+// LWS_PRE fewer. A whole TLS record must fit: were a part of one left in OpenSSL while
+// libwebsockets may not read on, it would never return from its service.
+constexpr unsigned tls_record_bytes = 16 << 10;
+constexpr unsigned receive_bytes = tls_record_bytes + LWS_PRE;
 
 /// The one callback of the one protocol; libwebsockets gives us no place for a closure. Only
 /// reasons that are known to be about a connection of ours get to its handler: with many others
@@ -98,10 +101,6 @@ Loop::Loop(const Config& config)
     // 11), and beats it.
     info.ssl_client_options_set =
         static_cast<long>(SSL_OP_NO_SSLv3 | SSL_OP_NO_TLSv1 | SSL_OP_NO_TLSv1_1);
-    if (!config.certificates.client_cert.empty()) {
-      info.client_ssl_cert_filepath = config.certificates.client_cert.c_str();
-      info.client_ssl_private_key_filepath = config.certificates.client_key.c_str();
-    }
     if (!config.certificates.ca.empty()) {
       info.client_ssl_ca_filepath = config.certificates.ca.c_str();
       info.options |= LWS_SERVER_OPTION_DISABLE_OS_CA_CERTS;
@@ -134,6 +133,7 @@ Loop::~Loop() { lws_context_destroy(context_); }
 
 void Loop::take_tls(SSL_CTX* tls) {
   tls_ = tls;
+  certificate_files_.serve(tls);
   constexpr int ours = 0;  // "app data"
   SSL_CTX_set_ex_data(tls, ours, this);
   SSL_CTX_set_info_callback(tls, [](const SSL* connection, int where, int value) {

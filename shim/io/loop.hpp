@@ -84,8 +84,9 @@ class Loop {
   /// For the callback that libwebsockets calls when it has made its TLS context for clients.
   void take_tls(SSL_CTX* tls);
 
-  /// To be called before each handshake: the next one uses the certificates as they are now.
-  void refresh_certificates() { certificate_files_.refresh(tls_); }
+  /// To be called before each attempt with TLS: uses the certificates as they are now. See
+  /// CertificateFiles::refresh().
+  [[nodiscard]] std::string refresh_certificates() { return certificate_files_.refresh(tls_); }
 
   /// For the callback that libwebsockets calls: lets the handlers see what is ready.
   void dispatch() { dispatch_within(0); }

@@ -2,6 +2,8 @@
 
 #include <poll.h>
 #include <sys/epoll.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -15,6 +17,13 @@ namespace {
 
 constexpr std::size_t read_bytes = std::size_t{64} << 10U;
 constexpr std::size_t segment_bytes = std::size_t{64} << 10U;
+
+bool is_same_file(int one, int other) {
+  struct stat first {};
+  struct stat second {};
+  return ::fstat(one, &first) == 0 && ::fstat(other, &second) == 0 &&
+         first.st_dev == second.st_dev && first.st_ino == second.st_ino;
+}
 
 bool is_transient(int error) { return error == EAGAIN || error == EWOULDBLOCK || error == EINTR; }
 
@@ -83,11 +92,14 @@ HostOutput::HostOutput(Loop& loop, int fd, EventSink sink)
   watch_for_end();
 }
 
-/// While there is nothing to write, epoll still tells when nobody can read any more. (A mere
-/// hang-up of a socket leaves that open, and the end of stdin tells of it in its turn.)
+/// While there is nothing to write, epoll still tells when nobody can read any more: a pipe by an
+/// error, a socket by a hang-up. If the socket is stdin, too, there may be something to read still,
+/// and its end tells of it in its turn.
 void HostOutput::watch_for_end() {
   loop_.watch(stream_.fd(), EPOLLONESHOT, [this](std::uint32_t events) {
-    if ((events & EPOLLERR) != 0) give_up(EPIPE);
+    const bool is_gone = (events & EPOLLERR) != 0 ||
+                         ((events & EPOLLHUP) != 0 && !is_same_file(stream_.fd(), STDIN_FILENO));
+    if (is_gone) give_up(EPIPE);
   });
 }
 
@@ -149,7 +161,9 @@ void HostOutput::finish(Duration patience) {
   while (!segments_.empty() && !gone_) {
     const Duration left = std::max(deadline - monotonic_now(), Duration::zero());
     pollfd waiting{.fd = stream_.fd(), .events = POLLOUT, .revents = 0};
-    if (::poll(&waiting, 1, static_cast<int>(milliseconds(left))) <= 0) return;
+    const int ready = ::poll(&waiting, 1, static_cast<int>(milliseconds(left)));
+    if (ready < 0 && errno == EINTR) continue;  // a signal is no end of patience
+    if (ready <= 0) return;
     write_some();
   }
 }

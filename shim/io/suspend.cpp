@@ -49,10 +49,8 @@ SuspendWatch::~SuspendWatch() {
 
 void SuspendWatch::check() {
   const Duration slept = time_slept();
-  const Duration jump = slept - slept_;
-  if (jump < jump_min) return;
-  slept_ = slept;
-  sink_(event::MachineResumed{jump});
+  const Duration jump = slept - std::exchange(slept_, slept);
+  if (jump >= jump_min) sink_(event::MachineResumed{jump});
 }
 
 }  // namespace shim

@@ -22,12 +22,6 @@
 namespace shim {
 namespace {
 
-/// A FIFO would hold us up for ever.
-bool is_file(const std::string& path) {
-  struct stat info {};
-  return ::stat(path.c_str(), &info) == 0 && S_ISREG(info.st_mode);
-}
-
 bool is_readable(const char* path) { return ::access(path, R_OK) == 0; }
 
 /// The environment may name another place than the usual one.
@@ -112,17 +106,6 @@ TlsFacts describe_tls(const SSL* connection) {
   return facts;
 }
 
-std::string check_ca_file(const std::string& path) {
-  if (!is_file(path)) return "cannot read " + printable(path);
-  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "re"),
-                                                             std::fclose);
-  if (file == nullptr) return "cannot read " + printable(path);
-  const std::unique_ptr<X509, void (*)(X509*)> certificate(
-      PEM_read_X509(file.get(), nullptr, nullptr, nullptr), X509_free);
-  if (certificate == nullptr) return printable(path) + " holds no PEM certificate";
-  return {};
-}
-
 std::string foreign_ca_file() {
   if (has_place(X509_get_default_cert_file_env(), X509_get_default_cert_file()) ||
       has_place(X509_get_default_cert_dir_env(), X509_get_default_cert_dir()))
@@ -134,22 +117,6 @@ std::string foreign_ca_file() {
         "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem"}) {
     if (is_readable(path)) return path;
   }
-  return {};
-}
-
-std::string check_client_cert(const std::string& cert, const std::string& key) {
-  const std::unique_ptr<SSL_CTX, void (*)(SSL_CTX*)> context(SSL_CTX_new(TLS_client_method()),
-                                                             SSL_CTX_free);
-  if (context == nullptr) return "OpenSSL does not work here";
-  // Else it would ask on the terminal for a pass phrase.
-  SSL_CTX_set_default_passwd_cb(context.get(), [](char*, int, int, void*) { return 0; });
-  if (!is_file(cert)) return "--client-cert: cannot read " + printable(cert);
-  if (!is_file(key)) return "--client-key: cannot read " + printable(key);
-  if (SSL_CTX_use_certificate_chain_file(context.get(), cert.c_str()) != 1)
-    return "--client-cert: " + printable(cert) + " holds no PEM certificate";
-  if (SSL_CTX_use_PrivateKey_file(context.get(), key.c_str(), SSL_FILETYPE_PEM) != 1)
-    return "--client-key: " + printable(key) +
-           " is no PEM key without a pass phrase that fits the certificate";
   return {};
 }
 

@@ -10,19 +10,10 @@ typedef struct x509_st X509;  // NOLINT(modernize-use-using)
 
 namespace shim {
 
-/// Whether `path` is a PEM file with at least one certificate. Returns one line that says what is
-/// wrong with it, empty if all is well: libwebsockets would accept the file in silence and then
-/// refuse every backend.
-[[nodiscard]] std::string check_ca_file(const std::string& path);
-
 /// The system's certificates where OpenSSL does not look: it only knows the places of the system
 /// that it was built for, and a program that contains it may run on another one. Empty if OpenSSL
 /// finds its own, or if there are none at all.
 [[nodiscard]] std::string foreign_ca_file();
-
-/// Whether `cert` is a PEM certificate chain and `key` its private key, without a pass phrase.
-/// Returns one line that says what is wrong, empty if all is well.
-[[nodiscard]] std::string check_client_cert(const std::string& cert, const std::string& key);
 
 /// How many days the certificate is still good; below 0: it has expired.
 [[nodiscard]] long days_to_expiry(const X509* certificate);

@@ -9,6 +9,7 @@
 
 #include "common/text.hpp"
 #include "common/units.hpp"
+#include "shim/io/certificate_files.hpp"
 #include "shim/io/descriptor.hpp"
 #include "shim/io/landlock.hpp"
 #include "shim/io/libraries.hpp"
@@ -304,7 +305,7 @@ bool Options::authorises() const {
 }
 
 bool Options::has_secret() const {
-  return has_token() || !headers.empty() ||
+  return has_token() || !headers.empty() || !client_key.empty() ||
          std::ranges::any_of(endpoints, [](const Url& url) { return !url.query_values().empty(); });
 }
 

@@ -9,7 +9,7 @@
 #include <utility>
 
 #include "common/text.hpp"
-#include "shim/io/tls.hpp"
+#include "shim/io/certificate_files.hpp"
 #include "shim/io/token.hpp"
 #include "shim/options/placeholders.hpp"
 #include "shim/options/usage_error.hpp"

@@ -67,6 +67,8 @@ Json all_tools(const std::vector<std::string>& extra) {
       read_only(tool("headers", "Returns the headers of this connection's upgrade request", none)),
       tool("touch_resource", "Sends resources/updated, if subscribed", {{"uri", text}}),
       tool("set_tools", "Adds tools and says so", {{"add", list}}),
+      tool("end_subscriptions", "Ends this connection's, as a shutdown does",
+           {{"cancel", {{"type", "boolean"}}}}),
   });
   for (const std::string& name : extra) tools.push_back(echo_like(name));
   return tools;

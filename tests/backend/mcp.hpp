@@ -165,6 +165,7 @@ class Mcp {
   void tool_headers(const Call& call, Effects& effects);
   void tool_touch_resource(const Call& call, Effects& effects);
   void tool_set_tools(const Call& call, Effects& effects);
+  void tool_end_subscriptions(const Call& call, Effects& effects);
 
   McpConfig config_;
   std::map<ConnId, Session> sessions_;

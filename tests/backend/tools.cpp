@@ -45,7 +45,7 @@ const std::map<std::string, Mcp::Handler>& Mcp::tools() {
       {"close", &Mcp::tool_close},         {"ask_host", &Mcp::tool_ask_host},
       {"notify", &Mcp::tool_notify},       {"log", &Mcp::tool_log},
       {"headers", &Mcp::tool_headers},     {"touch_resource", &Mcp::tool_touch_resource},
-      {"set_tools", &Mcp::tool_set_tools},
+      {"set_tools", &Mcp::tool_set_tools}, {"end_subscriptions", &Mcp::tool_end_subscriptions},
   };
   return kTools;
 }
@@ -238,6 +238,25 @@ void Mcp::tool_set_tools(const Call& call, Effects& effects) {
     }
   }
   text(call, "tools: " + std::to_string(all_tools(config_.extra_tools).size()), effects);
+}
+
+void Mcp::tool_end_subscriptions(const Call& call, Effects& effects) {
+  const bool cancel = member(arguments_of(call.params), "cancel") == true;
+  std::vector<Listen>& listens = sessions_.at(call.conn).listens;
+  for (const Listen& listen : listens) {
+    Json last_word{{"jsonrpc", "2.0"}};
+    if (cancel) {
+      last_word["method"] = "notifications/cancelled";
+      last_word["params"] = {{"requestId", listen.id}};
+    } else {
+      last_word["id"] = listen.id;
+      last_word["result"] = {{"resultType", "complete"},
+                             {"_meta", {{kSubscriptionKey, listen.id}}}};
+    }
+    effects.push_back(effect::Send{call.conn, std::move(last_word)});
+  }
+  text(call, "ended " + std::to_string(listens.size()), effects);
+  listens.clear();
 }
 
 }  // namespace backend

@@ -12,10 +12,12 @@ bool run_command(const std::string& command) {
   return done;
 }
 
-Certificate::Certificate(const std::string& names)
-    : made(run_command("openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes "
-                       "-days 2 -subj /CN=e2e -addext subjectAltName=" +
-                       names + " -keyout " + key + " -out " + cert)) {}
+void Certificate::make(const std::string& key_type) {
+  const std::string curve = key_type == "ec" ? " -pkeyopt ec_paramgen_curve:prime256v1" : "";
+  made = run_command("openssl req -x509 -newkey " + key_type + curve +
+                     " -nodes -days 2 -subj /CN=e2e -addext subjectAltName=" + names_ +
+                     " -keyout " + key + " -out " + cert);
+}
 
 void Certificate::expire() {
   const std::string request = files.path("request.pem");

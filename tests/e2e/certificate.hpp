@@ -17,12 +17,18 @@ struct Certificate {
   std::string key = files.path("key.pem");
   bool made = false;
 
-  explicit Certificate(const std::string& names);
+  explicit Certificate(const std::string& names) : names_(names) { make("ec"); }
+
+  /// Makes it anew with a key as `openssl req -newkey` names it.
+  void make(const std::string& key_type);
 
   /// Signs it anew for a time long ago, which only `openssl ca` does.
   void expire();
 
   [[nodiscard]] Arguments served() const { return {"--cert", cert, "--key", key}; }
+
+ private:
+  std::string names_;
 };
 
 }  // namespace e2e

@@ -68,16 +68,17 @@ TEST_CASE("sandbox: token, certificates, health file, cache, log and status work
   const Certificate renewed("DNS:localhost,IP:127.0.0.1");
   if (!certificate.made || !renewed.made) return;
   Backend backend;
-  const TempDir token, health, log, kept;
+  const TempDir token, live, health, log, kept;
+  const std::string ca = live.path("ca.pem");
+  fs::create_symlink(certificate.cert, ca);
   replace_private(token.path("token"), "old");
   backend.start(certificate.served() + Arguments{"--token", "old"});
-  Host host(
-      quick() +
-          Arguments{"--sandbox", "--offline", "cache", "--cache-dir", kept.path("a/b"), "--ca-file",
-                    certificate.cert, "--token-file", token.path("token"), "--health-file",
-                    health.path("later/health.json"), "--log-file", log.path("log")} +
-          ("wss://localhost:" + std::to_string(backend.port()) + "/"),
-      {.environment = {"XDG_RUNTIME_DIR=" + kept.path("")}});
+  Host host(quick() +
+                Arguments{"--sandbox", "--offline", "cache", "--cache-dir", kept.path("a/b"),
+                          "--ca-file", ca, "--token-file", token.path("token"), "--health-file",
+                          health.path("later/health.json"), "--log-file", log.path("log")} +
+                ("wss://localhost:" + std::to_string(backend.port()) + "/"),
+            {.environment = {"XDG_RUNTIME_DIR=" + kept.path("")}});
   const auto log_says = [&](const std::string& part) {
     return [&log, part] { return read_file(log.path("log")).find(part) != std::string::npos; };
   };
@@ -98,7 +99,10 @@ TEST_CASE("sandbox: token, certificates, health file, cache, log and status work
   fs::rename(log.path("log"), log.path("log.old"));
   host.shim().signal(SIGHUP);
   replace_private(token.path("token"), "new");
-  replace_private(certificate.cert, read_file(renewed.cert));
+  const std::string archived = certificate.files.path("renewed.pem");
+  write_file(archived, read_file(renewed.cert));
+  fs::remove(ca);
+  fs::create_symlink(archived, ca);
   backend.start(renewed.served() + Arguments{"--token", "new"});
   CHECK(host.expect_text(host.call("echo", {{"text", "x"}})) == "x");
   host.expect("a line in the new file", log_says("ready: "));

@@ -170,6 +170,32 @@ TEST_CASE("tls: what kept the handshake from being done is named") {
     check_holds(failure_at(other), "tls: what answers does not speak TLS");
 }
 
+TEST_CASE("tls: a record that is full to the last byte behind the upgrade does not stop the shim") {
+  const Certificate own("IP:127.0.0.1");
+  if (!own.made) return;
+  Ends plain = make_socket_pair();
+  const Port port;
+  const std::string at = "127.0.0.1:" + std::to_string(port.number());
+  // What we write at once comes out in records that are as long as they may be.
+  const Process terminator({"/usr/bin/env", "openssl", "s_server", "-quiet", "-naccept", "1",
+                            "-accept", at, "-cert", own.cert, "-key", own.key},
+                           {}, {.in = plain.write.get(), .out = plain.write.get()});
+  RawConnection backend(std::move(plain.read));
+  Host host(quick() + Arguments{"--ca-file", own.cert, "wss://" + at + "/"});
+  constexpr std::size_t notes = 300;
+  std::string early;
+  for (std::size_t i = 0; i < notes; ++i)
+    early +=
+        frame_bytes(Opcode::text, R"({"jsonrpc":"2.0","method":"a-note-of-some-length-or-so"})");
+  backend.upgrade(early);
+  backend.send_frame(Opcode::pong, backend.receive_frame().payload);
+  host.expect("all notes", [&] { return host.lines().size() == notes; });
+  host.send(R"({"jsonrpc":"2.0","method":"x"})");
+  CHECK(backend.receive_text() == R"({"jsonrpc":"2.0","method":"x"})");
+  host.close_input();
+  CHECK(host.expect_exit() == 0);
+}
+
 TEST_CASE("tls: an expired certificate is refused") {
   Certificate expired("IP:127.0.0.1");
   if (expired.made) expired.expire();
@@ -205,8 +231,14 @@ TEST_CASE("tls: a handshake that never ends is given up and tried again") {
 }
 
 TEST_CASE("tls: a --ca-file that holds no certificate is one clear line and an exit status") {
+  const Certificate good("DNS:good");
+  if (!good.made) return;
   TempDir files;
-  write_file(files.path("ca.pem"), "this is no certificate\n");
+  SUBCASE("none at all") { write_file(files.path("ca.pem"), "this is no certificate\n"); }
+  SUBCASE("a good one and half of another") {
+    const std::string whole = read_file(good.cert);
+    write_file(files.path("ca.pem"), whole + whole.substr(0, whole.size() / 2));
+  }
   Host host({"--ca-file", files.path("ca.pem"), "wss://127.0.0.1:1/"});
   const int status = host.expect_exit();
   CHECK((status == 1 || status == 2));
@@ -270,6 +302,10 @@ TEST_CASE("tls: a --ca-file that is renewed with the backend's certificate is re
     write_file(ca, "-----BEGIN CERTIFICATE-----\n");  // half of it
     backend.start(before.served());
     CHECK(host.expect_text(host.call("echo", {{"text", "as before"}})) == "as before");
+    host.expect_log("--ca-file: ");
+    backend.restart(before.served());
+    CHECK(host.expect_text(host.call("echo", {{"text", "still"}})) == "still");
+    CHECK(host.count_log("--ca-file: ") == 1);  // once is enough
     backend.kill();
     write_file(ca, read_file(after.cert));
   }
@@ -292,7 +328,10 @@ TEST_CASE("tls: a --ca-file that is renewed with the backend's certificate is re
 TEST_CASE("tls: a client certificate that is renewed is read again, once its key is there") {
   const Certificate server("IP:127.0.0.1");
   const Certificate before("DNS:before");
-  const Certificate after("DNS:after");
+  Certificate after("DNS:after");
+  // Of a context OpenSSL would go on showing the one with the elliptic curve.
+  SUBCASE("with a key of the same type") {}
+  SUBCASE("with a key of another type") { after.make("rsa:2048"); }
   if (!server.made || !before.made || !after.made) return;
   const TempDir files;
   const std::string cert = files.path("cert.pem");
@@ -310,6 +349,7 @@ TEST_CASE("tls: a client certificate that is renewed is read again, once its key
   write_file(cert, read_file(after.cert));
   backend.restart(trusting(before));
   CHECK(host.expect_text(host.call("echo", {{"text", "as before"}})) == "as before");
+  host.expect_log("--client-key: ");
   write_file(key, read_file(after.key));
   backend.restart(trusting(after));
   CHECK(host.expect_text(host.call("echo", {{"text", "renewed"}})) == "renewed");
@@ -317,7 +357,9 @@ TEST_CASE("tls: a client certificate that is renewed is read again, once its key
 
 TEST_CASE("tls: client certificates that cannot work are refused at the start") {
   const Certificate one("DNS:one");
-  const Certificate two("DNS:two");
+  Certificate two("DNS:two");
+  SUBCASE("with keys of one type") {}
+  SUBCASE("with keys of two types") { two.make("rsa:2048"); }
   if (!one.made || !two.made) return;
   const std::string url = "wss://127.0.0.1:1/";
   check_usage_error({"--client-cert", one.cert, url});

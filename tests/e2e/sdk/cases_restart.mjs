@@ -125,6 +125,33 @@ async function aClosedSubscriptionIsNotRenewedAfterARestart(context, pair) {
   assertQuiet(host);
 }
 
+async function anOrderlyShutdownDoesNotEndASubscription(context, pair) {
+  const [backend, host] = await connected(context, pair);
+  await host.subscribe('demo://one');
+  for (const cancel of [false, true]) {
+    assert.equal(await host.call('end_subscriptions', { cancel }), 'ended 1');
+    await backend.restart();
+    assert.equal(await host.call('touch_resource', { uri: 'demo://one' }), 'sent 1');
+  }
+  await host.notified('notifications/resources/updated', 2);
+  assert.equal(host.subscriptionEnded, undefined);
+  assertQuiet(host);
+}
+
+async function aSubscriptionThatTheServerEndsIsOverForTheHostToo(context, pair) {
+  for (const [cancel, why] of [
+    [false, 'graceful'],
+    [true, 'remote'],
+  ]) {
+    const [, host] = await connected(context, pair);
+    await host.subscribe('demo://one');
+    await host.call('end_subscriptions', { cancel });
+    await until(15000, () => host.subscriptionEnded, 'the host hears of the end');
+    assert.equal(host.subscriptionEnded, why);
+    assertQuiet(host);
+  }
+}
+
 /** A handler that answers only when told to, and notes whether it was aborted. */
 function lateAnswer(result) {
   const state = { calls: 0, aborted: 0 };
@@ -307,6 +334,8 @@ export default [
   ...each(PAIRS, aSubscriptionStaysLiveAndHearsOfListChangesOverRestarts),
   ...each(PAIRS, aChangeThatTheNewBackendAnnouncesItselfIsAnnouncedOnce),
   ...each(MODERN, aClosedSubscriptionIsNotRenewedAfterARestart),
+  ...each(MODERN, anOrderlyShutdownDoesNotEndASubscription),
+  ...each(MODERN, aSubscriptionThatTheServerEndsIsOverForTheHostToo),
   ...each(LEGACY, aRequestOpenAtTheHostIsCancelledAndItsLateAnswerGoesNowhere),
   ...each(PAIRS, aRestartWithOneMoreToolIsAnnouncedOnceAndOneWithTheSameIsNot),
   ...each(PAIRS, aHostThatNeverAskedForTheToolsHearsNothingOfThem),
