@@ -9,13 +9,6 @@
 #include "common/units.hpp"
 
 namespace shim {
-namespace {
-
-/// By how much a timer of ours is late only when this process could not run.
-constexpr Duration overslept = std::chrono::milliseconds(100);
-
-}  // namespace
-
 Session::Session(const Settings& settings, std::uint64_t seed, TimePoint now, Estate estate)
     : settings_(settings),
       random_(seed),
@@ -294,9 +287,6 @@ void Session::expire_queued() {
 /// need not go on (MCP 2025-11-25, Timeouts).
 void Session::expire_in_flight() {
   if (link_paused_) return;  // what we wait for may have come, unread
-  // Nor is there any telling when we ourselves have been stopped or starved.
-  if (const auto due = pending_.next_timeout(); due && now_ - *due > overslept)
-    pending_.excuse(now_);
   while (const Request* const late = pending_.timed_out(now_)) {
     const Request request = pending_.remove(late->id);
     if (is_mcp() && request.sent_in == epoch()) {

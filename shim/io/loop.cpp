@@ -201,8 +201,12 @@ void Loop::wake_at(std::optional<TimePoint> deadline) {
 
 void Loop::dispatch_within(int timeout_ms) {
   std::array<epoll_event, 16> ready{};
-  const int count =
-      ::epoll_wait(epoll_.get(), ready.data(), static_cast<int>(ready.size()), timeout_ms);
+  int count = 0;
+  // A process that was stopped wakes up by an interruption, and must see what came meanwhile before
+  // it looks at its deadlines.
+  do {
+    count = ::epoll_wait(epoll_.get(), ready.data(), static_cast<int>(ready.size()), timeout_ms);
+  } while (count < 0 && errno == EINTR);
   for (int i = 0; i < count; ++i) {
     const epoll_event& event = ready[static_cast<std::size_t>(i)];
     const auto found = handlers_.find(event.data.fd);
