@@ -31,6 +31,9 @@ enum class Method : std::uint8_t {
   tools_list,
 };
 
+/// The first version of the modern era, and so far the only one.
+inline constexpr std::string_view modern_version = "2026-07-28";
+
 /// Method::other for every name without a special meaning.
 [[nodiscard]] Method method(std::string_view name);
 

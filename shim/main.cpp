@@ -4,6 +4,7 @@
 #include "shim/commands/call.hpp"
 #include "shim/commands/config.hpp"
 #include "shim/commands/doctor.hpp"
+#include "shim/commands/output.hpp"
 #include "shim/commands/status.hpp"
 #include "shim/io/descriptor.hpp"
 #include "shim/io/process.hpp"
@@ -30,7 +31,8 @@ int main(int argc, char** argv) {
   shim::fill_missing_standard_streams();
   try {
     const shim::ParsedOptions parsed = shim::parse_options(argc, argv);
-    return parsed.options ? run(*parsed.options) : parsed.exit_status;
+    if (parsed.options) return run(*parsed.options);
+    return shim::print_out(parsed.text) ? parsed.exit_status : 1;
   } catch (const std::exception& error) {
     shim::complain(error.what());
     return 1;

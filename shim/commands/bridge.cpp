@@ -62,8 +62,8 @@ std::optional<TimePoint> earlier(std::optional<TimePoint> one, std::optional<Tim
 
 /// What the backend says of a loss in its own words must not show what we have sent it.
 Settings with_scrubbing(Settings settings, const Secrets& secrets) {
-  settings.without_secrets = [&secrets](std::string text) {
-    return secrets.removed_from(std::move(text));
+  settings.without_secrets = [&secrets](const std::string& text) {
+    return secrets.removed_from(text);
   };
   return settings;
 }

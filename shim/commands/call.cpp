@@ -15,6 +15,7 @@
 #include "common/text.hpp"
 #include "common/units.hpp"
 #include "shim/commands/client.hpp"
+#include "shim/commands/interruption.hpp"
 #include "shim/commands/opening.hpp"
 #include "shim/commands/output.hpp"
 #include "shim/commands/params.hpp"
@@ -32,13 +33,7 @@ constexpr int refused = 4;
 
 void say(const std::string& text) { std::fprintf(stderr, "mcp-ws-shim: %s\n", text.c_str()); }
 
-/// A JSON text for a terminal as well as for a program: ASCII, on one line.
-std::string ascii_json(const std::string& text) {
-  const auto value = json_value<nlohmann::ordered_json>(text);
-  return value.is_discarded() ? printable(text) : value.dump(-1, ' ', true);
-}
-
-/// What there is to show of a progress notification; empty if nothing.
+/// What there is to say about a progress notification; empty if nothing.
 std::string describe_progress(std::string_view params) {
   const auto value = json_value(params);
   if (!value.is_object() || !value.contains("progress")) return {};
@@ -46,7 +41,7 @@ std::string describe_progress(std::string_view params) {
   if (value.contains("total")) line += " of " + value["total"].dump(-1, ' ', true);
   if (value.contains("message") && value["message"].is_string())
     line += ": " + value["message"].get<std::string>();
-  return printable(line);
+  return line;
 }
 
 bool is_tool_error(const std::string& result) {
@@ -68,10 +63,11 @@ class Call {
   [[nodiscard]] int open();
   void prepare(Era era);
   [[nodiscard]] int ask();
+  [[nodiscard]] Client::Answer await_answer();
   [[nodiscard]] int notify();
   [[nodiscard]] int print(const std::string& result) const;
   [[nodiscard]] int report(const Client::Answer& answer, const std::string& about) const;
-  void say_of_backend(std::string text) const;
+  void cancel(const std::string& id, const std::string& reason);
 
   [[nodiscard]] mcp::Method method() const { return mcp::method(call_.method); }
 
@@ -96,10 +92,6 @@ int Call::run() {
 
 /// From the command line or stdin. False if they cannot be sent, which has been said then.
 bool Call::read_params() {
-  if (call_.method.empty()) {
-    say("the method must not be empty");
-    return false;
-  }
   params_ = call_.params;
   if (params_ == "-") {
     params_.clear();
@@ -171,20 +163,33 @@ void Call::prepare(Era era) {
 
 int Call::ask() {
   const std::string id = client_->next_id();
-  sent_ = true;
-  const Client::Answer answer =
-      client_->ask(call_.method, params_, deadline_, [this](std::string_view progress) {
-        if (const std::string line = describe_progress(progress); !line.empty())
-          say_of_backend(line);
-      });
-  if (answer.kind == Client::Answer::Kind::result) return print(answer.text);
-  const bool may_cancel =
-      options_.core.protocol != Protocol::jsonrpc && method() != mcp::Method::initialize;
-  if (answer.kind == Client::Answer::Kind::timeout && may_cancel) {
-    client_->tell("notifications/cancelled",
-                  R"({"requestId":)" + id + R"(,"reason":"the caller's time limit"})");
+  const Client::Answer answer = await_answer();
+  if (const int number = Interruption::signal(); number != 0) {
+    cancel(id, "the caller was interrupted");
+    client_.reset();
+    ::raise(number);  // to end as anybody does who is interrupted
   }
+  if (answer.kind == Client::Answer::Kind::result) return print(answer.text);
+  if (answer.kind == Client::Answer::Kind::timeout) cancel(id, "the caller's time limit");
   return report(answer, call_.method);
+}
+
+/// Kind::timeout also if a signal has come.
+Client::Answer Call::await_answer() {
+  const Interruption interruption;
+  client_->stop_when_readable(interruption.fd());
+  sent_ = true;
+  return client_->ask(call_.method, params_, deadline_, [this](std::string_view progress) {
+    if (const std::string line = describe_progress(progress); !line.empty())
+      say(printable(client_->secrets().removed_from(line)));
+  });
+}
+
+/// The backend need not go on with a request whose answer nobody waits for.
+void Call::cancel(const std::string& id, const std::string& reason) {
+  if (options_.core.protocol == Protocol::jsonrpc || method() == mcp::Method::initialize) return;
+  client_->tell("notifications/cancelled",
+                R"({"requestId":)" + id + R"(,"reason":)" + jsonrpc::quote(reason) + "}");
 }
 
 int Call::notify() {
@@ -202,17 +207,12 @@ int Call::print(const std::string& result) const {
              : done;
 }
 
-/// A backend may say in its own words what we have sent it.
-void Call::say_of_backend(std::string text) const {
-  say(client_->secrets().removed_from(std::move(text)));
-}
-
 /// Says why there is no result, and returns the exit status for that.
 int Call::report(const Client::Answer& answer, const std::string& about) const {
   const std::string what = url_ + ": " + printable(about, 80) + ": ";
   switch (answer.kind) {
     case Client::Answer::Kind::error:
-      say_of_backend("the backend answered with an error: " + ascii_json(answer.text));
+      say("the backend answered with an error: " + client_->shown(answer.text));
       return refused;
     case Client::Answer::Kind::invalid:
       say(what + "the answer is of no use: " + answer.text);
@@ -234,7 +234,6 @@ int Call::report(const Client::Answer& answer, const std::string& about) const {
 }  // namespace
 
 int run_call(const Options& options) {
-  ::signal(SIGPIPE, SIG_IGN);  // who does not read our result is an error to report
   harden(options.has_secret());
   return Call(options).run();
 }

@@ -7,6 +7,7 @@
 #include "shim/io/clock.hpp"
 #include "shim/io/resolver.hpp"
 #include "shim/io/token.hpp"
+#include "shim/io/upgrade_failure.hpp"
 
 namespace shim {
 namespace {
@@ -55,13 +56,19 @@ void Checkup::note(Step step) {
   if (!step.time && step.verdict != Verdict::skipped) step.time = now - mark_;
   mark_ = now;
   // A backend may say in its own words what we have sent it.
-  step.detail = client_.secrets().removed_from(std::move(step.detail));
+  step.detail = client_.secrets().removed_from(step.detail);
   steps_.push_back(std::move(step));
   on_step_(steps_.back());
 }
 
 void Checkup::skip(const char* name, const char* why) {
   note({.name = name, .verdict = Verdict::skipped, .detail = why});
+}
+
+/// Whether the user gave it, and not the program.
+bool Checkup::is_given(std::string_view setting) const {
+  const auto found = std::ranges::find(options_.shown, setting, &ShownSetting::name);
+  return found != options_.shown.end() && found->origin != "default";
 }
 
 /// They are valid, else we would not be here.
@@ -75,17 +82,21 @@ void Checkup::check_settings() {
 }
 
 bool Checkup::check_token() {
-  if (!options_.has_token()) {
+  Step step;
+  if (options_.authorises()) {
+    step.detail = "Authorization is given with --header";
+  } else if (!options_.has_token()) {
     finish(Stretch::token, {.verdict = Verdict::skipped, .detail = "none is given"});
     return true;
+  } else {
+    const std::string error = Token(options_.token, options_.token_file).read().error;
+    if (!error.empty()) {
+      fail({.cause = Cause::token, .detail = error});
+      return false;
+    }
+    step.detail = options_.token_file.empty() ? "set" : printable(options_.token_file);
   }
-  const std::string error = Token(options_.token, options_.token_file).read().error;
-  if (!error.empty()) {
-    fail({.cause = Cause::token, .detail = error});
-    return false;
-  }
-  Step step{.detail = options_.token_file.empty() ? "set" : printable(options_.token_file)};
-  if (options_.allow_plaintext_token && !url_.tls && url_.unix_path.empty()) {
+  if (options_.allow_plaintext_token && !url_.tls && !url_.is_loopback()) {
     step.verdict = Verdict::warning;
     step.detail += ", and --allow-plaintext-token";
     step.remedy = "whoever is on the way can read the token; use wss://";
@@ -180,20 +191,17 @@ void Checkup::pass(Stretch up_to) {
   }
 }
 
-void Checkup::fail(const Loss& loss) {
+void Checkup::fail(Loss loss) {
   const Stretch failed = std::max(reached_, stretch_of(loss, reached_));
-  const std::uint64_t came =
-      loss.cause == Cause::connect_timeout && !url_.tls ? client_.bytes_received() : 0;
+  if (loss.cause == Cause::connect_timeout && !url_.tls && client_.bytes_received() > 0)
+    loss.detail += "; " + bytes_of_no_http(client_.bytes_received());
   Step step{.verdict = Verdict::failed,
             .detail = std::string(shim::name(loss.cause)) + ": " + loss.detail,
             .remedy = remedy(loss, {.url = url_,
                                     .stretch = failed,
                                     .has_token = options_.has_token() || options_.authorises(),
-                                    .has_ca_file = !options_.ca_file.empty(),
-                                    .is_expired = is_expired_,
-                                    .bytes_came = came})};
-  if (came > 0)
-    step.detail += "; " + std::to_string(came) + " bytes came that answer no HTTP request";
+                                    .has_ca_file = is_given("ca-file"),
+                                    .is_expired = is_expired_})};
   if (loss.cause == Cause::certificate && !certificate_.empty()) step.detail += "; " + certificate_;
   if (failed == Stretch::tcp && !address_.empty()) step.detail += " (" + addresses() + ")";
   finish(failed, std::move(step));

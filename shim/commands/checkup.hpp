@@ -36,7 +36,8 @@ class Checkup {
   void on_milestone(const Milestone& milestone);
   void finish(Stretch stretch, Step step);
   void pass(Stretch up_to);
-  void fail(const Loss& loss);
+  void fail(Loss loss);
+  [[nodiscard]] bool is_given(std::string_view setting) const;
   [[nodiscard]] std::string addresses() const;
 
   // What is said over it: checkup_mcp.cpp.

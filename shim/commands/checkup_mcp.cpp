@@ -8,6 +8,7 @@
 
 #include "common/health.hpp"
 #include "common/json_value.hpp"
+#include "common/mcp.hpp"
 #include "common/text.hpp"
 #include "common/units.hpp"
 #include "shim/commands/checkup.hpp"
@@ -23,8 +24,6 @@ using Answer = Client::Answer;
 
 /// A backend of the legacy era may not answer what it does not know.
 constexpr Duration probe_limit = std::chrono::seconds(2);
-
-constexpr const char* modern_version = "2026-07-28";
 
 constexpr std::array<std::string_view, 4> legacy_versions{"2024-11-05", "2025-03-26", "2025-06-18",
                                                           "2025-11-25"};
@@ -54,7 +53,8 @@ std::string Checkup::server(const json& info) const {
 std::string Checkup::describe(const Answer& answer) const {
   switch (answer.kind) {
     case Answer::Kind::result: return "answered";
-    case Answer::Kind::error: return "answered with an error: " + printable(answer.text);
+    case Answer::Kind::error:
+      return "answered with an error: " + printable(client_.shown(answer.text));
     case Answer::Kind::invalid: return "answered with nonsense: " + answer.text;
     case Answer::Kind::lost:
       return "not answered: " + std::string(name(answer.loss.cause)) + ": " + answer.loss.detail;
@@ -171,12 +171,12 @@ void Checkup::check_modern(const Opening& opening, Duration took) {
   const json info = member(member(result, "_meta"), "io.modelcontextprotocol/serverInfo");
   Step step{.name = "handshake",
             .time = monotonic_now() - start,
-            .detail = server(info) + ", protocol " + modern_version};
+            .detail = server(info) + ", protocol " + std::string(mcp::modern_version)};
   const auto versions = result.is_object() ? result.find("supportedVersions") : result.end();
   if (!result.is_object() || versions == result.end() || !versions->is_array() ||
-      std::ranges::find(*versions, json(modern_version)) == versions->end()) {
+      std::ranges::find(*versions, json(mcp::modern_version)) == versions->end()) {
     step.verdict = Verdict::warning;
-    step.detail = server(info) + " does not list protocol " + modern_version;
+    step.detail = server(info) + " does not list protocol " + std::string(mcp::modern_version);
     step.remedy = "a host that speaks no version of the backend's cannot use it";
   }
   note(std::move(step));

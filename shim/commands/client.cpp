@@ -1,10 +1,13 @@
 #include "shim/commands/client.hpp"
 
+#include <sys/epoll.h>
+
 #include <algorithm>
 #include <utility>
 
 #include "common/mcp.hpp"
 #include "common/units.hpp"
+#include "shim/commands/shown_json.hpp"
 #include "shim/commands/wiring.hpp"
 #include "shim/io/clock.hpp"
 
@@ -31,10 +34,21 @@ Client::Client(const Options& options, std::size_t endpoint, MilestoneSink on_mi
       link_(loop_, with_milestones(link_options(options, secrets_), std::move(on_milestone)),
             [this](Event event) { inbox_.push_back(std::move(event)); }) {}
 
+void Client::stop_when_readable(int fd) {
+  loop_.watch(fd, EPOLLIN, [this, fd](std::uint32_t) {
+    loop_.unwatch(fd);
+    stopped_ = true;
+  });
+}
+
+std::string Client::shown(std::string_view json) const {
+  return shown_json(json, [this](std::string_view text) { return secrets_.removed_from(text); });
+}
+
 /// What happens next; nothing if that is not before the deadline.
 std::optional<Event> Client::next(TimePoint deadline) {
   loop_.wake_at(deadline);
-  while (monotonic_now() < deadline) {
+  while (!stopped_ && monotonic_now() < deadline) {
     if (inbox_.empty()) {
       loop_.turn();
       continue;

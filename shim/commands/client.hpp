@@ -66,8 +66,13 @@ class Client {
   /// request; empty if there were none.
   [[nodiscard]] std::string about_invalid_messages() const;
 
+  /// Ends the waiting, of whatever member, once this descriptor is readable: its time is over then.
+  void stop_when_readable(int fd);
+
   /// What must not be seen of what the backend says.
   [[nodiscard]] const Secrets& secrets() const { return secrets_; }
+  /// Raw JSON of the backend's, see shown_json().
+  [[nodiscard]] std::string shown(std::string_view json) const;
 
  private:
   [[nodiscard]] std::optional<Event> next(TimePoint deadline);
@@ -92,6 +97,7 @@ class Client {
   std::size_t unwritten_ = 0;  ///< bytes that the kernel has not got yet
   unsigned last_id_ = 0;
   std::size_t invalid_messages_ = 0;
+  bool stopped_ = false;
   jsonrpc::Reader reader_;
 };
 

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "common/text.hpp"
 #include "shim/commands/output.hpp"
 
 namespace shim {
@@ -13,16 +14,19 @@ int run_config(const Options& options) {
     auto all = nlohmann::ordered_json::array();
     for (const ShownSetting& setting : options.shown)
       all.push_back({{"name", setting.name}, {"value", setting.value}, {"origin", setting.origin}});
-    return print_out(all.dump(2) + "\n") ? 0 : 1;
+    const auto replace = nlohmann::ordered_json::error_handler_t::replace;
+    return print_out(all.dump(2, ' ', true, replace) + "\n") ? 0 : 1;
   }
+  auto shown = options.shown;
   std::size_t name_width = 0;
   std::size_t value_width = 0;
-  for (const ShownSetting& setting : options.shown) {
+  for (ShownSetting& setting : shown) {
+    setting.value = printable(setting.value, setting.value.size());
     name_width = std::max(name_width, setting.name.size());
     value_width = std::max(value_width, std::min<std::size_t>(setting.value.size(), 40));
   }
   std::string out;
-  for (const auto& [name, value, origin] : options.shown) {
+  for (const auto& [name, value, origin] : shown) {
     out += name;
     out.append(name_width + 2 - name.size(), ' ');
     out += value;

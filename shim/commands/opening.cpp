@@ -17,7 +17,7 @@ std::string initialize_params(const std::string& shim_version) {
 }
 
 MetaMembers modern_meta(const std::string& shim_version) {
-  return {{"io.modelcontextprotocol/protocolVersion", R"("2026-07-28")"},
+  return {{"io.modelcontextprotocol/protocolVersion", jsonrpc::quote(mcp::modern_version)},
           {"io.modelcontextprotocol/clientInfo", client_info(shim_version)},
           {"io.modelcontextprotocol/clientCapabilities", "{}"}};
 }

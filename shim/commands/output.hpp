@@ -8,4 +8,7 @@ namespace shim {
 /// line then.
 [[nodiscard]] bool print_out(std::string_view text);
 
+/// Whether stdout is a terminal that understands escape sequences.
+[[nodiscard]] bool is_capable_terminal();
+
 }  // namespace shim

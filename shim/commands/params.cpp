@@ -5,6 +5,7 @@
 
 #include "common/json_value.hpp"
 #include "common/jsonrpc.hpp"
+#include "common/mcp.hpp"
 
 namespace shim {
 namespace {
@@ -64,8 +65,10 @@ bool names_a_modern_version(std::string_view params) {
   const std::string text = bare_message(params);
   jsonrpc::Reader reader;
   jsonrpc::Message message;
-  return reader.read(text, message) == jsonrpc::Read::message &&
-         !message.meta_protocol_version.empty();
+  if (reader.read(text, message) != jsonrpc::Read::message) return false;
+  // Versions are dates.
+  const std::string version = jsonrpc::unquote(message.meta_protocol_version);
+  return version.size() == mcp::modern_version.size() && version >= mcp::modern_version;
 }
 
 }  // namespace shim

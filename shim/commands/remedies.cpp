@@ -26,6 +26,11 @@ std::string if_nobody_listens(const Url& url) {
          "; is the backend up there, and does it listen on more than its own loopback?";
 }
 
+std::string if_no_http(const Url& url) {
+  return "what listens on " + place(url) +
+         " talks, but no HTTP: this is the port of something else, or it wants wss://";
+}
+
 std::string if_nobody_answers(const Surroundings& around) {
   const std::string where = place(around.url);
   switch (around.stretch) {
@@ -46,9 +51,6 @@ std::string if_nobody_answers(const Surroundings& around) {
     case Stretch::subprotocol:
     case Stretch::ping: break;
   }
-  if (around.bytes_came > 0)
-    return "what listens on " + where +
-           " talks, but no HTTP: this is the port of something else, or it wants wss://";
   return "somebody listens on " + where +
          " and does not answer HTTP: the backend hangs, it wants wss://, or this is the port of "
          "something else; `docker ps`";
@@ -146,6 +148,9 @@ Stretch stretch_of(const Loss& loss, Stretch reached) {
 
 std::string remedy(const Loss& loss, const Surroundings& around) {
   const Url& url = around.url;
+  if ((loss.cause == Cause::connect_timeout || loss.cause == Cause::reset) &&
+      holds(loss.detail, "answer no HTTP"))
+    return if_no_http(url);
   switch (loss.cause) {
     case Cause::token:
       if (holds(loss.detail, "No such file"))

@@ -20,8 +20,7 @@ struct Surroundings {
   Stretch stretch = Stretch::tcp;  ///< that failed
   bool has_token = false;          ///< or an Authorization header
   bool has_ca_file = false;
-  bool is_expired = false;       ///< the certificate that was refused
-  std::uint64_t bytes_came = 0;  ///< from an unencrypted backend that has not answered the upgrade
+  bool is_expired = false;  ///< the certificate that was refused
 };
 
 /// What a person can do about it: one line, printable ASCII, no secrets; empty if nobody knows.

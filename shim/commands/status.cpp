@@ -33,10 +33,6 @@ std::string rendered(const Options& options, const std::vector<StatusEntry>& shi
 }  // namespace
 
 int run_status(const Options& options) {
-  if (options.json && options.prometheus) {
-    std::fputs("mcp-ws-shim: give either --json or --prometheus\n", stderr);
-    return 2;
-  }
   bool all_ready = true;
   const auto look = [&](std::size_t columns) {
     const StatusFiles files = read_status_files();
@@ -47,12 +43,8 @@ int run_status(const Options& options) {
     }
     return rendered(options, files.shims, columns);
   };
-  if (options.watch) {
-    watch(look);
-  } else if (!print_out(look(unlimited_columns))) {
-    return 1;
-  }
-  return all_ready ? 0 : 1;
+  const bool printed = options.watch ? watch(look) : print_out(look(unlimited_columns));
+  return printed && all_ready ? 0 : 1;
 }
 
 }  // namespace shim

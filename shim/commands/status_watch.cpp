@@ -12,26 +12,21 @@
 #include <string_view>
 #include <vector>
 
+#include "shim/commands/output.hpp"
 #include "shim/commands/status_table.hpp"
 
 namespace shim {
 namespace {
 
 // ECMA-48, and DECTCEM for the cursor.
-constexpr std::string_view hide_cursor = "\x1b[?25l";
-constexpr std::string_view show_cursor = "\x1b[?25h";
+constexpr const char* hide_cursor = "\x1b[?25l";
+constexpr const char* show_cursor = "\x1b[?25h";
 constexpr std::string_view home = "\x1b[H";
 constexpr std::string_view clear_screen = "\x1b[2J";
 constexpr std::string_view clear_line_end = "\x1b[K";
 constexpr std::string_view clear_below = "\x1b[J";
 
 using Look = std::function<std::string(std::size_t)>;
-
-/// False if stdout takes no more.
-bool put(std::string_view text) {
-  return std::fwrite(text.data(), 1, text.size(), stdout) == text.size() &&
-         std::fflush(stdout) == 0;
-}
 
 std::vector<std::string_view> lines_of(std::string_view text) {
   std::vector<std::string_view> lines;
@@ -93,8 +88,11 @@ class Signals {
 /// The terminal while it is ours.
 class Screen {
  public:
-  Screen() { put(hide_cursor); }
-  ~Screen() { put(show_cursor); }
+  Screen() { std::fputs(hide_cursor, stdout); }
+  ~Screen() {
+    std::fputs(show_cursor, stdout);
+    std::fflush(stdout);
+  }
   Screen(const Screen&) = delete;
   Screen& operator=(const Screen&) = delete;
 
@@ -102,50 +100,49 @@ class Screen {
     winsize size{};
     if (::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_col == 0 || size.ws_row == 0)
       size = {.ws_row = 24, .ws_col = 80, .ws_xpixel = 0, .ws_ypixel = 0};
-    return put((anew ? std::string(clear_screen) : "") +
-               framed(look(size.ws_col), size.ws_col, size.ws_row));
+    return print_out((anew ? std::string(clear_screen) : "") +
+                     framed(look(size.ws_col), size.ws_col, size.ws_row));
   }
 
   /// Does what SIGTSTP would have done; returns when we are continued.
   static void stop() {
-    put(show_cursor);
+    std::fputs(show_cursor, stdout);
+    std::fflush(stdout);
     ::raise(SIGSTOP);
-    put(hide_cursor);
+    std::fputs(hide_cursor, stdout);
   }
 };
 
-void watch_on_terminal(const Look& look) {
+bool watch_on_terminal(const Look& look) {
   const Signals signals;
   const Screen screen;
   for (int signal = SIGWINCH;; signal = signals.wait()) {
     if (signal == SIGTSTP) {
       Screen::stop();
     } else if (signal != 0 && signal != SIGWINCH) {
-      return;
+      return true;
     }
-    if (!Screen::draw(look, signal != 0)) return;
+    if (!Screen::draw(look, signal != 0)) return false;
   }
 }
 
 }  // namespace
 
-void watch(const Look& look) {
-  if (::isatty(STDOUT_FILENO) != 0) {
-    watch_on_terminal(look);
-    return;
-  }
+bool watch(const Look& look) {
+  if (is_capable_terminal()) return watch_on_terminal(look);
   const Signals signals;
-  for (int signal = 0; put(look(unlimited_columns));) {
+  for (int signal = 0; print_out(look(unlimited_columns));) {
     do {
       signal = signals.wait();
     } while (signal == SIGWINCH);
     if (signal == SIGTSTP) {
       ::raise(SIGSTOP);
     } else if (signal != 0) {
-      return;
+      return true;
     }
-    if (!put("\n")) return;
+    if (!print_out("\n")) break;
   }
+  return false;
 }
 
 }  // namespace shim

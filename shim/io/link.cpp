@@ -164,7 +164,7 @@ void Link::arm_address_timer(Duration wait) {
 void Link::connection_lost(Loss loss, bool before_tcp) {
   connection_ = nullptr;
   // A backend may say in its own words what we have sent it.
-  loss.detail = options_.secrets->removed_from(std::move(loss.detail));
+  loss.detail = options_.secrets->removed_from(loss.detail);
   if (before_tcp && !addresses_.empty()) {
     if (options_.on_milestone)
       options_.on_milestone({.kind = Milestone::Kind::address_failed, .text = loss.detail});

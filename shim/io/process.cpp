@@ -53,6 +53,7 @@ void take_early_signals() {
     if (handled[i] != SIGHUP) action.sa_handler = [](int) { ::_exit(0); };
     ::sigaction(handled[i], &action, &found_actions[i]);
   }
+  ::signal(SIGPIPE, SIG_IGN);
 }
 
 void leave_early_signals() {
@@ -68,7 +69,6 @@ Signals::Signals(Loop& loop, EventSink sink)
   action.sa_handler = on_signal;
   action.sa_flags = SA_RESTART;
   for (const int number : handled) ::sigaction(number, &action, nullptr);
-  ::signal(SIGPIPE, SIG_IGN);
 }
 
 Signals::~Signals() {

@@ -9,15 +9,16 @@
 namespace shim {
 
 /// Until there is a Signals, SIGTERM and SIGINT end the process with status 0 and SIGHUP does
-/// nothing, since nothing has been begun yet.
+/// nothing, since nothing has been begun yet. SIGPIPE is ignored for good: that nobody reads is an
+/// error like others.
 void take_early_signals();
 
-/// Takes that back, for a command that a person watches.
+/// Takes back what SIGTERM, SIGINT and SIGHUP do, for a command that a person watches.
 void leave_early_signals();
 
 /// SIGTERM and SIGINT as StopRequested, SIGHUP as ReconnectRequested. A second SIGTERM or SIGINT
-/// ends the process in the signal handler, whatever the loop is doing. SIGPIPE is ignored. At most
-/// one object at a time.
+/// ends the process in the signal handler, whatever the loop is doing. At most one object
+/// at a time.
 class Signals {
  public:
   Signals(Loop& loop, EventSink sink);

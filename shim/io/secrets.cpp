@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cctype>
 #include <charconv>
 
 #include "common/jsonrpc.hpp"
@@ -18,26 +19,23 @@ constexpr std::size_t part_bytes_min = 8;
 /// A short value may well be an ordinary word of the backend's.
 constexpr std::size_t unlike_a_word_bytes_min = 8;
 
+constexpr std::string_view mark = "...";
+
 std::size_t common_prefix(std::string_view one, std::string_view other) {
   const auto [end, ignored] = std::mismatch(one.begin(), one.end(), other.begin(), other.end());
   return static_cast<std::size_t>(end - one.begin());
 }
 
-constexpr std::string_view mark = "...";
-
-void remove_whole(std::string& text, const std::string& secret) {
-  for (std::size_t at = text.find(secret); at != std::string::npos;
-       at = text.find(secret, at + mark.size()))
-    text.replace(at, secret.size(), mark);
+/// `link`, `2601`: what any log line may hold by itself.
+bool is_like_a_word(std::string_view text) {
+  const auto all = [text](int (*are)(int)) {
+    return std::ranges::all_of(text, [are](unsigned char c) { return are(c) != 0; });
+  };
+  return text.size() < unlike_a_word_bytes_min && (all(std::isalpha) || all(std::isdigit));
 }
 
-/// What begins like a long one.
-void remove_part(std::string& text, const std::string& secret) {
-  if (secret.size() <= part_bytes_min) return;
-  const std::string_view start = std::string_view(secret).substr(0, part_bytes_min);
-  for (std::size_t at = text.find(start); at != std::string::npos;
-       at = text.find(start, at + mark.size()))
-    text.replace(at, common_prefix(std::string_view(text).substr(at), secret), mark);
+bool is_named(const std::string& header_name, const char* name) {
+  return ::strcasecmp(header_name.c_str(), name) == 0;
 }
 
 std::string with_escaped_slashes(std::string_view text) {
@@ -80,14 +78,14 @@ void Secrets::find_forms() {
     const std::string quoted = jsonrpc::quote(text);
     const std::string in_json = quoted.substr(1, quoted.size() - 2);
     for (const std::string& form :
-         {text, in_json, with_escaped_slashes(text), with_escaped_slashes(in_json)})
+         {text, in_json, with_escaped_slashes(text), with_escaped_slashes(in_json)}) {
+      forms_.push_back(form);
       forms_.push_back(printable(form, form.size()));
+    }
   };
   std::ranges::for_each(texts_, find);
   std::ranges::for_each(tokens_, find);
-  std::ranges::sort(forms_, [](const std::string& one, const std::string& other) {
-    return one.size() != other.size() ? one.size() > other.size() : one < other;
-  });
+  std::ranges::sort(forms_);
   forms_.erase(std::unique(forms_.begin(), forms_.end()), forms_.end());
 }
 
@@ -97,11 +95,29 @@ void Secrets::add(std::string_view text) {
   find_forms();
 }
 
+void Secrets::add_unless_a_word(std::string_view text) {
+  if (!is_like_a_word(text)) add(text);
+}
+
 void Secrets::add_headers(const std::vector<std::pair<std::string, std::string>>& headers) {
   for (const auto& [name, value] : headers) {
     add(value);
-    if (const std::size_t space = value.find(' '); space != std::string::npos)
+    if (is_named(name, "cookie")) {
+      add_cookies(value);
+    } else if (const std::size_t space = value.find(' '); space != std::string::npos) {
       add(std::string_view(value).substr(space + 1));
+    }
+  }
+}
+
+/// RFC 6265 § 4.2.1: `name=value; name="value"`.
+void Secrets::add_cookies(std::string_view header) {
+  while (!header.empty()) {
+    const std::string_view cookie = header.substr(0, header.find(';'));
+    header.remove_prefix(std::min(cookie.size() + 1, header.size()));
+    std::string_view value = cookie.substr(std::min(cookie.find('=') + 1, cookie.size()));
+    value.remove_prefix(std::min(value.find_first_not_of(" \""), value.size()));
+    add_unless_a_word(value.substr(0, value.find_last_not_of(" \"") + 1));
   }
 }
 
@@ -109,8 +125,8 @@ void Secrets::add_query(const Url& url) {
   for (const std::string& value : url.query_values()) {
     // These placeholders tell nobody anything, and logs name processes.
     if (value == std::to_string(::getpid()) || value == std::to_string(::getppid())) continue;
-    add(value);
-    if (const auto decoded = percent_decoded(value)) add(*decoded);
+    add_unless_a_word(value);
+    if (const auto decoded = percent_decoded(value)) add_unless_a_word(*decoded);
   }
 }
 
@@ -122,10 +138,28 @@ void Secrets::add_token(const std::string& token) {
   find_forms();
 }
 
-std::string Secrets::removed_from(std::string text) const {
-  for (const std::string& form : forms_) remove_whole(text, form);
-  for (const std::string& form : forms_) remove_part(text, form);
-  return text;
+/// How much of the start of a text is a secret, or the first part of one.
+std::size_t Secrets::length_at_start_of(std::string_view text) const {
+  std::size_t longest = 0;
+  for (const std::string& form : forms_) {
+    const std::size_t common = common_prefix(text, form);
+    if (common == form.size() || common >= part_bytes_min) longest = std::max(longest, common);
+  }
+  return longest;
+}
+
+std::string Secrets::removed_from(std::string_view text) const {
+  std::string out;
+  out.reserve(text.size());
+  std::size_t end = 0;  // of the secret that was found last; another one may begin within it
+  for (std::size_t at = 0; at < text.size(); ++at) {
+    if (const std::size_t length = length_at_start_of(text.substr(at)); length > 0) {
+      if (at >= end) out += mark;
+      end = std::max(end, at + length);
+    }
+    if (at >= end) out += text[at];
+  }
+  return out;
 }
 
 bool Secrets::are_in(std::string_view json) const {
@@ -139,7 +173,7 @@ bool Secrets::are_in(std::string_view json) const {
 }
 
 bool is_authorization(const std::string& header_name) {
-  return ::strcasecmp(header_name.c_str(), "authorization") == 0;
+  return is_named(header_name, "authorization");
 }
 
 }  // namespace shim

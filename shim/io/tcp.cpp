@@ -30,8 +30,11 @@ bool has_unread_bytes(int fd) {
 }
 
 std::uint64_t tcp_received_bytes(int fd) {
+  constexpr unsigned established = 1;  // TCP_ESTABLISHED of <netinet/tcp.h>
   const auto facts = facts_of(fd);
-  return facts ? facts->tcpi_bytes_received : 0;
+  if (!facts || facts->tcpi_bytes_received == 0) return 0;
+  // The kernel counts the end, a FIN, as a byte.
+  return facts->tcpi_bytes_received - (facts->tcpi_state == established ? 0 : 1);
 }
 
 void set_tcp_user_timeout(int fd, Duration timeout) {

@@ -9,6 +9,7 @@
 #include <optional>
 
 #include "common/text.hpp"
+#include "shim/io/tcp.hpp"
 
 namespace shim {
 namespace {
@@ -40,6 +41,10 @@ Loss http_status_loss(lws* connection, int status) {
 
 }  // namespace
 
+std::string bytes_of_no_http(std::uint64_t count) {
+  return std::to_string(count) + " bytes came that answer no HTTP request";
+}
+
 std::string selected_subprotocol(lws* connection) {
   std::array<char, 128> header{};
   const int length =
@@ -65,7 +70,10 @@ Loss explain_upgrade_failure(lws* connection, std::string_view said,
   }
   if (text == "Peer hung up" || text == "read failed" || text.starts_with("closed before") ||
       text.starts_with("Closed before")) {
-    return {.cause = Cause::reset, .detail = "closed before the upgrade was answered"};
+    Loss loss{.cause = Cause::reset, .detail = "closed before the upgrade was answered"};
+    const std::uint64_t came = progress.tls ? 0 : tcp_received_bytes(lws_get_socket_fd(connection));
+    if (came > 0) loss.detail += "; " + bytes_of_no_http(came);
+    return loss;
   }
   return {.cause = Cause::not_websocket, .detail = "no WebSocket handshake: " + text};
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -20,6 +21,9 @@ struct AttemptProgress {
 /// Call it from its CONNECTION_ERROR.
 [[nodiscard]] Loss explain_upgrade_failure(lws* connection, std::string_view said,
                                            const AttemptProgress& progress);
+
+/// So many bytes came, and no answer to the upgrade: what listens there speaks something else.
+[[nodiscard]] std::string bytes_of_no_http(std::uint64_t count);
 
 /// The subprotocol in the answer to the upgrade, printable; empty if there is none. Only while
 /// libwebsockets has the answer.

@@ -45,9 +45,9 @@ void Flags::duration(const std::string& flag, Duration& target, Duration least, 
       flag, "TIME", help + " [" + format_duration(target) + "]",
       [&target, least, most](const std::string& text) -> std::string {
         const auto value = parse_duration(text);
-        if (!value) return shown_value(text) + " is no duration; write 250ms, 10s or 2m";
-        if (*value < least || *value > most)
-          return "must be from " + format_duration(least) + " to " + format_duration(most);
+        if (!value || *value < least || *value > most)
+          return shown_value(text) + " is no duration from " + format_duration(least) + " to " +
+                 format_duration(most) + "; write 250ms, 10s or 2m";
         target = *value;
         return {};
       },
@@ -60,9 +60,9 @@ void Flags::size(const std::string& flag, std::size_t& target, std::size_t least
       flag, "SIZE", help + " [" + format_size(target) + "]",
       [&target, least, most](const std::string& text) -> std::string {
         const auto value = parse_size(text);
-        if (!value) return shown_value(text) + " is no size; write 512, 64KiB or 16MiB";
-        if (*value < least || *value > most)
-          return "must be from " + format_size(least) + " to " + format_size(most);
+        if (!value || *value < least || *value > most)
+          return shown_value(text) + " is no size from " + format_size(least) + " to " +
+                 format_size(most) + "; write 512, 64KiB or 16MiB";
         target = *value;
         return {};
       },
@@ -77,9 +77,9 @@ void Flags::count(const std::string& flag, std::size_t& target, std::size_t leas
         std::size_t value = 0;
         const char* const end = text.data() + text.size();
         const auto [rest, error] = std::from_chars(text.data(), end, value);
-        if (error != std::errc() || rest != end) return "must be a whole number";
-        if (value < least || value > most)
-          return "must be from " + std::to_string(least) + " to " + std::to_string(most);
+        if (error != std::errc() || rest != end || value < least || value > most)
+          return "must be a whole number from " + std::to_string(least) + " to " +
+                 std::to_string(most);
         target = value;
         return {};
       },

@@ -24,11 +24,12 @@ struct Setting {
   std::string flag;
   /// Stores one value and returns an error text, or an empty one.
   std::function<std::string(const std::string&)> parse;
-  /// The present value for people, without secrets.
+  /// The present value without secrets, as it is: perhaps not printable.
   std::function<std::string()> show;
   /// Separates several values in one variable; '\0': the setting has one value.
   char separator = '\0';
   bool is_toggle = false;
+  bool is_shown = true;  ///< by `config`
   CLI::Option* option = nullptr;
   CLI::Option* positional = nullptr;  ///< more values, without the flag; or none
   Origin origin = Origin::fallback;

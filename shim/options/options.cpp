@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <iterator>
+#include <sstream>
 #include <string_view>
 
 #include "common/text.hpp"
@@ -163,7 +164,8 @@ class CommandLine {
   /// Throws CLI::ParseError, also for --help, and UsageError.
   void parse(int argc, const char* const* argv);
 
-  int exit_status(const CLI::Success& help) const { return app_.exit(help); }
+  /// What --help or --version asks for.
+  [[nodiscard]] std::string answer(const CLI::Success& help) const;
   /// After a CLI::ExtrasError, in place of its own text.
   [[nodiscard]] std::string unexpected() const;
   [[nodiscard]] Options take() { return std::move(options_); }
@@ -171,6 +173,7 @@ class CommandLine {
  private:
   void add_commands();
   void read_sources();
+  void choose_format();
   void show_settings();
 
   Options options_;
@@ -191,7 +194,7 @@ CommandLine::CommandLine() {
           target = text;
           return text.empty() ? "must not be empty" : "";
         },
-        [&target] { return target.empty() ? std::string("not set") : printable(target); });
+        [&target] { return target.empty() ? "not set" : target; });
   };
   add_text("--config", "PATH", "TOML file with settings: ping-interval = \"15s\"", config_);
   add_text("--env-file", "PATH", "file with settings: MCP_WS_SHIM_PING_INTERVAL=15s", env_file_);
@@ -199,6 +202,12 @@ CommandLine::CommandLine() {
            profile_);
   add_commands();
   app_.footer("Every flag --foo-bar is also read from the environment as MCP_WS_SHIM_FOO_BAR.");
+}
+
+std::string CommandLine::answer(const CLI::Success& help) const {
+  std::ostringstream text;
+  app_.exit(help, text, text);
+  return text.str();
 }
 
 /// A misspelt flag may hold a secret, behind its `=` or as the next argument.
@@ -226,14 +235,17 @@ void CommandLine::add_commands() {
     sub->parse_complete_callback([this, command] { options_.command = command; });
     return sub;
   };
-  const auto add_switch = [](CLI::App* sub, const char* flag, bool& target, const char* help) {
-    sub->add_flag(flag, target, help)
-        ->envname(variable_of(flag))
-        ->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
+  // A setting as the others, but one that means nothing to the bridge.
+  const auto add_switch = [this](CLI::App* sub, const char* flag, bool& target, const char* help) {
+    Flags of_command(*sub);
+    of_command.toggle(flag, target, help);
+    of_command.settings().back().is_shown = false;
+    flags_.settings().push_back(std::move(of_command.settings().back()));
   };
   CLI::App* const call =
       add("call", "send one request to the backend and print its result", Command::call);
-  call->add_option("method", options_.call.method, "for example tools/list")->required();
+  // Not as required: CLI11 would miss it even where a misspelt flag is the mistake.
+  call->add_option("method", options_.call.method, "for example tools/list");
   call->add_option("params", options_.call.params, "JSON; - reads it from stdin");
   add_switch(call, "--notify", options_.call.notify, "send a notification; wait for no answer");
   Flags of_call(*call);
@@ -254,6 +266,9 @@ void CommandLine::parse(int argc, const char* const* argv) {
   app_.parse(arguments_for_cli11(argc, argv));
   read_sources();
   const Command command = options_.command;
+  if (command == Command::status) choose_format();
+  if (command == Command::call && options_.call.method.empty())
+    throw UsageError(std::string("no method given; write mcp-ws-shim ") + example(command));
   if (options_.endpoints.empty() && command != Command::status && command != Command::config)
     throw UsageError(std::string("no backend given; write mcp-ws-shim ") + example(command));
   if (options_.cache_dir.empty()) options_.cache_dir = default_cache_dir();
@@ -262,6 +277,18 @@ void CommandLine::parse(int argc, const char* const* argv) {
   check_together(options_);
   check_upgrade_size(options_);
   if (command == Command::config || command == Command::doctor) show_settings();
+}
+
+/// Of two formats the one that is given in the stronger place counts.
+void CommandLine::choose_format() {
+  if (!options_.json || !options_.prometheus) return;
+  const auto origin = [this](const char* flag) {
+    return std::ranges::find(flags_.settings(), flag, &Setting::flag)->origin;
+  };
+  const Origin json = origin("--json");
+  const Origin prometheus = origin("--prometheus");
+  if (json == prometheus) throw UsageError("give either --json or --prometheus");
+  (json < prometheus ? options_.prometheus : options_.json) = false;
 }
 
 /// Each file is named by what is stronger than it.
@@ -288,8 +315,10 @@ void CommandLine::read_sources() {
 }
 
 void CommandLine::show_settings() {
-  for (const Setting& setting : flags_.settings())
-    options_.shown.push_back({setting.key(), setting.show(), name(setting.origin)});
+  for (const Setting& setting : flags_.settings()) {
+    if (setting.is_shown)
+      options_.shown.push_back({setting.key(), setting.show(), name(setting.origin)});
+  }
 }
 
 int usage_error(const std::string& text) {
@@ -314,17 +343,17 @@ ParsedOptions parse_options(int argc, const char* const* argv) {
   try {
     line.parse(argc, argv);
   } catch (const CLI::Success& help) {
-    return {.options = std::nullopt, .exit_status = line.exit_status(help)};
+    return {.text = line.answer(help)};
   } catch (const CLI::ExtrasError&) {
-    return {.options = std::nullopt, .exit_status = usage_error(line.unexpected())};
+    return {.exit_status = usage_error(line.unexpected())};
   } catch (const CLI::ConversionError& error) {
-    return {.options = std::nullopt, .exit_status = usage_error(no_boolean(error))};
+    return {.exit_status = usage_error(no_boolean(error))};
   } catch (const CLI::ParseError& error) {
-    return {.options = std::nullopt, .exit_status = usage_error(error.what())};
+    return {.exit_status = usage_error(error.what())};
   } catch (const UsageError& error) {
-    return {.options = std::nullopt, .exit_status = usage_error(error.what())};
+    return {.exit_status = usage_error(error.what())};
   }
-  return {.options = line.take(), .exit_status = 0};
+  return {.options = line.take()};
 }
 
 }  // namespace shim

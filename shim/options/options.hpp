@@ -21,7 +21,7 @@ struct CallOptions {
   Duration timeout = std::chrono::seconds(60);
 };
 
-/// One setting as `config` shows it. No secrets.
+/// One setting as `config` shows it. No secrets, but perhaps not printable.
 struct ShownSetting {
   std::string name;
   std::string value;
@@ -63,12 +63,13 @@ struct Options {
 };
 
 struct ParsedOptions {
-  std::optional<Options> options;  ///< absent: end with `exit_status`
-  int exit_status = 0;             ///< 0 after --help and --version, 2 after a usage error
+  std::optional<Options> options{};  ///< absent: print `text` and end with `exit_status`
+  std::string text{};                ///< help or version; empty after a usage error
+  int exit_status = 0;               ///< 0 after --help and --version, 2 after a usage error
 };
 
-/// Parses the arguments and reads the environment and the files that they name. Prints help,
-/// version, or one line about what is wrong.
+/// Parses the arguments and reads the environment and the files that they name. Says what is wrong,
+/// if anything is, in one line on stderr.
 [[nodiscard]] ParsedOptions parse_options(int argc, const char* const* argv);
 
 }  // namespace shim

@@ -105,7 +105,7 @@ Flags::Parse path_parser(std::string& target) {
 }
 
 Flags::Show show_text(const std::string& text) {
-  return [&text] { return text.empty() ? std::string("not set") : printable(text); };
+  return [&text] { return text.empty() ? "not set" : text; };
 }
 
 void add_backend_flags(Flags& flags, Options& options) {
@@ -317,7 +317,7 @@ void add_log_flags(Flags& flags, Options& options) {
       [&log = options.log] { return log.off ? std::string("off") : name_of(log.level); });
   flags.add("--log-file", "PATH", "log there instead of to stderr (5 files of 10MiB, rotated)",
             path_parser(options.log.file),
-            [&log = options.log] { return log.file.empty() ? "stderr" : printable(log.file); });
+            [&log = options.log] { return log.file.empty() ? "stderr" : log.file; });
   flags.choice("--log-format", options.log.format,
                std::to_array<std::pair<const char*, Log::Format>>(
                    {{"text", Log::Format::text}, {"json", Log::Format::json}}),

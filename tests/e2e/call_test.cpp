@@ -348,15 +348,36 @@ TEST_CASE("call: secrets go to the backend and nowhere else") {
   CHECK_MESSAGE(failed.err.find("hunter") == std::string::npos, failed.err);
 }
 
-TEST_CASE("call: SIGINT ends it as any program") {
-  Backend backend(Arguments{});
-  Command command(
-      call(backend.url(), {"tools/call", R"({"name":"sleep","arguments":{"ms":20000}})"}));
-  const Deadline deadline(patience);
-  while (!backend.has_received("tools/call")() && !deadline.passed()) {
+TEST_CASE("call: a signal ends it as any program, and the backend is told") {
+  for (const int number : {SIGINT, SIGTERM}) {
+    CAPTURE(number);
+    Backend backend(Arguments{});
+    const auto expect = [&backend](const char* method) {
+      const Deadline deadline(patience);
+      while (!backend.has_received(method)() && !deadline.passed()) {
+      }
+      return backend.received().back();
+    };
+    Command command(
+        call(backend.url(), {"tools/call", R"({"name":"sleep","arguments":{"ms":20000}})"}));
+    const Json id = expect("tools/call")["id"];
+    command.process().signal(number);
+    const Outcome outcome = command.finish(1s);
+    CHECK(outcome.status == 128 + number);
+    CHECK(outcome.err.empty());
+    CHECK(expect("notifications/cancelled")["params"]["requestId"] == id);
   }
-  command.process().signal(SIGINT);
-  CHECK(command.finish().status == 128 + SIGINT);
+}
+
+TEST_CASE("call: a signal ends it where nothing can be cancelled, too") {
+  RawServer server;
+  Command command(call(server.url(), {"x", "--protocol", "jsonrpc"}));
+  RawConnection connection = server.accept();
+  connection.become_ready();
+  check_holds(connection.receive_text(), "\"method\":\"x\"");
+  command.process().signal(SIGTERM);
+  CHECK(command.finish(1s).status == 128 + SIGTERM);
+  CHECK(connection.receive_frame().opcode == Opcode::close);
 }
 
 TEST_CASE("call: a stdout that cannot be written to is exit 1") {
@@ -400,6 +421,30 @@ TEST_CASE("call: a backend that repeats a secret in an error or in progress does
   check_holds(outcome.err, "progress 1: no ... and no ...");
   check_holds(outcome.err, "answered with an error: ");
   CHECK(outcome.err.find("s3cret") == std::string::npos);
+}
+
+TEST_CASE("call: an error is shown as it came, but for secrets in its strings") {
+  const auto shown = [](const std::string& query, const std::string& header,
+                        const std::string& error) {
+    RawServer server;
+    Command command({"call", "--url", server.url() + query, "--header", "X-Key: " + header,
+                     "--protocol", "jsonrpc", "x"});
+    RawConnection connection = server.accept();
+    connection.become_ready();
+    static_cast<void>(connection.receive_text());
+    connection.send_text(R"({"jsonrpc":"2.0","id":1,"error":)" + error + "}");
+    const Outcome outcome = command.finish();
+    CHECK(outcome.status == 4);
+    return outcome.err.substr(outcome.err.find('{'));
+  };
+  CHECK(shown("?a=code&b=2601&c=error", "s3cret",
+              R"({"code":-32601,"message":"no s3cret","data":12345678901234567890123})") ==
+        R"({"code":-32601,"message":"no ...","data":12345678901234567890123})"
+        "\n");
+  CHECK(shown("", R"({"key":"pass\word-1"})",
+              R"({"code":1,"message":"bad {\"key\":\"pass\\word-1\"}"})") ==
+        R"({"code":1,"message":"bad ..."})"
+        "\n");
 }
 
 }  // namespace e2e

@@ -143,6 +143,23 @@ TEST_CASE("doctor 13: what somebody says who says no HTTP is counted, and the re
                 "32 bytes came that answer no HTTP request", "no HTTP");
 }
 
+TEST_CASE("doctor 13: so it is when he hangs up, and not when he has said nothing") {
+  const auto remedy = [](const char* said) {
+    RawServer server;
+    Command doctor(Arguments{"doctor", "--json"} + server.url());
+    {
+      RawConnection connection = server.accept();
+      connection.receive_request();
+      connection.send_bytes(said);
+    }
+    const Diagnosis diagnosis = read_diagnosis(doctor.finish());
+    check_failure(diagnosis, "upgrade", "closed before the upgrade was answered", "");
+    return diagnosis.step("upgrade")["remedy"].get<std::string>();
+  };
+  check_holds(remedy("SSH-2.0-OpenSSH_9.2p1 Debian-2\r\n"), "talks, but no HTTP");
+  check_holds(remedy(""), "if this port speaks TLS");
+}
+
 TEST_CASE("doctor: an upgrade that is answered with anything but 101") {
   check_fault({"--fault", "status=401"}, "upgrade", "401", "--token-file");
   check_fault({"--fault", "status=403"}, "upgrade", "403", "refuses");
@@ -233,6 +250,16 @@ TEST_CASE("doctor: tokens that are missing, wrong, or in a file that others can 
   check_failure(diagnose(flags + backend.url()), "token", "No such file", "look at the path");
   check_failure(diagnose(Arguments{"--header", "Authorization: Bearer hunter3"} + backend.url()),
                 "upgrade", "401", "does not accept this token");
+  const Diagnosis by_header =
+      diagnose(Arguments{"--header", "Authorization: Bearer hunter2"} + backend.url());
+  CHECK(by_header.step("token")["status"] == "ok");
+  check_holds(by_header.detail("token"), "--header");
+  const Diagnosis on_loopback =
+      diagnose({"--allow-plaintext-token", backend.url()}, {"MCP_WS_SHIM_TOKEN=hunter2"});
+  CHECK(on_loopback.step("token")["status"] == "ok");
+  const Diagnosis far = diagnose({"--allow-plaintext-token", "ws://255.255.255.255:9/"},
+                                 {"MCP_WS_SHIM_TOKEN=hunter2"});
+  CHECK(far.step("token")["status"] == "warning");
   replace_private(path, "hunter2\n");
   CHECK(diagnose(flags + backend.url()).status == 0);
   check_holds(diagnose(flags + backend.url()).detail("token"), path);

@@ -2,6 +2,9 @@
 // it.
 
 #include <doctest/doctest.h>
+#include <sys/wait.h>
+
+#include <cstdlib>
 
 #include "certificate.hpp"
 #include "command.hpp"
@@ -66,6 +69,26 @@ TEST_CASE("doctor: a certificate that nobody vouches for, has expired, or is for
   check(expired, trusting(expired), "expired", "renew");
   check(expired, trusting(expired), "2020-02-01", "renew");
   check(expired, {}, "self-signed", "expired besides");  // --ca-file would not be enough
+}
+
+TEST_CASE("doctor 13: no --ca-file is blamed where nobody gave one and the program found its own") {
+  const Certificate own("IP:127.0.0.1");
+  if (!own.made) return;
+  // OpenSSL's own place is empty then, as on other systems than it was built for.
+  const std::string elsewhere = "unshare -rm sh -c 'mount -t tmpfs none /usr/lib/ssl && exec ";
+  if (!run_command(elsewhere + "true'")) {
+    MESSAGE("SKIPPED: no namespaces here");
+    return;
+  }
+  Backend backend(own.served());
+  const TempDir files;
+  const std::string command = elsewhere + shim_program() + " doctor --json " + wss(backend.port()) +
+                              "' >" + files.path("out");
+  const int status = std::system(command.c_str());
+  check_failure(
+      read_diagnosis(
+          {.status = WEXITSTATUS(status), .out = read_file(files.path("out")), .err = {}}),
+      "TLS", "self-signed", "give it, or that of its issuer");
 }
 
 TEST_CASE("doctor: TLS where there is none, and none where there is") {

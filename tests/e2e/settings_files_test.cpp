@@ -149,6 +149,16 @@ TEST_CASE("settings: config shows secrets as set or not set, and needs no backen
   CHECK(std::ranges::count(bare.out, '\n') > 40);
 }
 
+TEST_CASE("settings 2: config --json holds what is so, and the table what a terminal can show") {
+  const std::string path = "/jos\xc3\xa9\\x" + filler(300, '/');
+  CHECK(shown({"--log-file", path}, "log-file").first == path);
+  CHECK(shown({"--log-file", "/a\xff"}, "log-file").first == "/a\xef\xbf\xbd");
+  const Outcome json = run({"config", "--json", "--log-file", path + "\x7f"});
+  CHECK(std::ranges::all_of(json.out, [](char c) { return c == '\n' || (c >= 32 && c < 127); }));
+  const Outcome table = run({"config", "--log-file", path + "\x1b[2J"});
+  check_holds(table.out, R"(/jos\xc3\xa9\\x)" + filler(300, '/') + R"(\x1b[2J )");
+}
+
 TEST_CASE("settings: a whole session on a config file alone") {
   Backend backend(Arguments{});
   write_file(backend.file("shim.toml"), "url = \"" + backend.url() + "\"\n");

@@ -3,10 +3,12 @@
 #include <doctest/doctest.h>
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <csignal>
+#include <cstdlib>
 #include <filesystem>
 
 #include "backend.hpp"
@@ -171,11 +173,30 @@ TEST_CASE("status: without a shim there is nothing wrong") {
 
 TEST_CASE("status: a stdout that takes nothing is exit 1") {
   const Place place;
+  const TempDir files;
   const File full(::open("/dev/full", O_WRONLY | O_CLOEXEC));
-  for (const char* const command : {"status", "config"}) {
-    Process writing({shim_program(), command}, place.environment(),
-                    {.in = -1, .out = full.get(), .err = -1});
-    CHECK(writing.wait(allowed(1s)) == 1);
+  for (const Arguments& command : {Arguments{"status"},
+                                   {"status", "--watch"},
+                                   {"config"},
+                                   {"doctor", "ws://127.0.0.1:1"},
+                                   {"doctor", "--json", "ws://127.0.0.1:1"},
+                                   {"--help"},
+                                   {"call", "--help"},
+                                   {"--version"}}) {
+    CAPTURE(command[0]);
+    Ends err = make_pipe();
+    Process writing(Arguments{shim_program()} + command, place.environment(),
+                    {.in = -1, .out = full.get(), .err = err.write.get()});
+    err.write.close();
+    CHECK(writing.wait(allowed(2s)) == 1);
+    CHECK(first_line(err.read) == "mcp-ws-shim: cannot write to stdout: No space left on device\n");
+    std::string line = shim_program();
+    for (const std::string& argument : command) line += " " + argument;
+    const std::string said = files.path("err");
+    const int status = std::system((line + " >&- 2>" + said).c_str());
+    CHECK(WIFEXITED(status));
+    CHECK(WEXITSTATUS(status) == 1);
+    CHECK(read_file(said) == "mcp-ws-shim: cannot write to stdout: Broken pipe\n");
   }
 }
 

@@ -28,13 +28,14 @@ std::size_t count(std::string_view text, std::string_view part) {
 
 /// A shim, and a shell that watches it and then says how that ended.
 struct Rig {
+  std::string before{};  ///< the command that watches
   Backend backend{Arguments{}};
-  TempDir files;
+  TempDir files{};
   std::vector<std::string> environment{"XDG_RUNTIME_DIR=" + files.path(""),
                                        "TMPDIR=" + files.path("")};
   Host host{Arguments{"--backoff-base", "50ms", "--backoff-cap", "100ms", backend.url("/a-path")},
             {.environment = environment}};
-  Terminal terminal{"trap : INT; echo before; " + shim_program() +
+  Terminal terminal{"trap : INT; echo before; " + before + shim_program() +
                         " status --watch; echo \"ended with $?\"; exec sleep 60",
                     environment};
 
@@ -107,6 +108,16 @@ TEST_CASE("status --watch: a window that changes its size is drawn anew, cut to 
   rig.terminal.expect("what there is room for", [&](const std::string& seen) {
     return lines_used(seen) == 1 && seen.starts_with("... 3 more");
   });
+}
+
+TEST_CASE("status --watch: a terminal that understands nothing gets one table after the other") {
+  if (no_tmux()) return;
+  const Rig rig{.before = "TERM=dumb "};
+  rig.terminal.expect("two tables", [](const std::string& seen) {
+    return count(seen, "PID ") > 1 && count(seen, " ready ") > 1;
+  });
+  CHECK(rig.terminal.screen().starts_with("before"));
+  CHECK(rig.terminal.shows_cursor());
 }
 
 TEST_CASE("status --watch: stopped it gives the cursor back, continued it draws anew") {

@@ -109,12 +109,17 @@ void RawConnection::receive_more(const Deadline& deadline) {
   received_.append(buffer.data(), static_cast<std::size_t>(count));
 }
 
-std::string RawConnection::upgrade(std::string_view early) {
+std::string RawConnection::receive_request() {
   const Deadline deadline(patience);
   std::size_t end = 0;
   while ((end = received_.find("\r\n\r\n")) == std::string::npos) receive_more(deadline);
   std::string request = received_.substr(0, end + 4);
   received_.erase(0, end + 4);
+  return request;
+}
+
+std::string RawConnection::upgrade(std::string_view early) {
+  std::string request = receive_request();
   send_bytes(
       "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
       "Sec-WebSocket-Accept: " +

@@ -52,6 +52,8 @@ class RawConnection {
  public:
   explicit RawConnection(File socket);
 
+  /// Reads the upgrade request and returns it.
+  std::string receive_request();
   /// Reads the upgrade request, answers it, and returns it. `early` goes out with the answer.
   std::string upgrade(std::string_view early = {});
   /// upgrade() and the answer to the first ping: the shim is ready, or resumes a session.

@@ -73,7 +73,7 @@ Parsed parse(const std::vector<std::string>& arguments) {
   ParsedOptions parsed = parse_options(static_cast<int>(argv.size()), argv.data());
   return {.options = std::move(parsed.options),
           .status = parsed.exit_status,
-          .out = out.text(),
+          .out = out.text() + parsed.text,
           .err = err.text()};
 }
 
@@ -246,7 +246,27 @@ TEST_CASE("options 2: flags of the commands, from the environment too, the last 
     CHECK(parse(call).options->call.notify);
     CHECK(parse({"status"}).options->json);
     CHECK(parse({"config", "ws://h"}).options->json);
+    CHECK_FALSE(parse({"status", "--json=false"}).options->json);
+    const Parsed metrics = parse({"status", "--prometheus"});
+    REQUIRE(metrics.options.has_value());
+    CHECK(metrics.options->prometheus);
+    CHECK_FALSE(metrics.options->json);
   }
+  {
+    const TemporaryDirectory files;
+    write_text(files / "env", "MCP_WS_SHIM_JSON=true\nMCP_WS_SHIM_WATCH=0\n");
+    const Environment env_file("MCP_WS_SHIM_ENV_FILE", files / "env");
+    CHECK(parse({"status"}).options->json);
+    CHECK(parse({"ws://h"}).options.has_value());
+    const Environment prometheus("MCP_WS_SHIM_PROMETHEUS", "1");
+    CHECK_FALSE(parse({"status"}).options->json);
+    CHECK(parse({"status"}).options->prometheus);
+    const Parsed shown = parse({"config"});
+    REQUIRE(shown.options.has_value());
+    CHECK(std::ranges::find(shown.options->shown, "json", &ShownSetting::name) ==
+          shown.options->shown.end());
+  }
+  check_refused(parse({"status", "--json", "--prometheus"}), "give either --json or --prometheus");
   std::vector<std::string> twice = call;
   twice.insert(twice.end(), {"--timeout", "1s", "--timeout", "2s", "--notify", "--notify"});
   const Parsed parsed = parse(twice);
@@ -256,7 +276,7 @@ TEST_CASE("options 2: flags of the commands, from the environment too, the last 
   check_refused(parse({"call", "--url", "ws://h", "x", "--timeout", "0"}), "from 1ms to 24h");
   const Environment watch("MCP_WS_SHIM_WATCH", "SEKRIT");
   const Parsed bad = parse({"status"});
-  check_refused(bad, "--watch: must be true or false");
+  check_refused(bad, "MCP_WS_SHIM_WATCH: must be true or false");
   CHECK(bad.err.find("SEKRIT") == std::string::npos);
 }
 
@@ -267,6 +287,12 @@ TEST_CASE("options 2: what is said about a mistake leads on") {
   check_refused(parse({"--config", "/none\n\\"}), R"(/none\n\\: )");
   check_refused(parse({"-tSEKRIT", "ws://h"}), "unknown flag -t;");
   CHECK(parse({"-tSEKRIT", "ws://h"}).err.find("SEKRIT") == std::string::npos);
+  check_refused(parse({"call", "--fooo"}), "unknown flag --fooo;");
+  check_refused(parse({"call", "--url", "ws://h"}),
+                "no method given; write mcp-ws-shim call --url");
+  check_refused(parse({"--ping-interval", "99999h", "ws://h"}), "from 0 to 24h; write 250ms");
+  check_refused(parse({"--max-message", "9999999GiB", "ws://h"}), "from 1KiB to 1GiB; write 512");
+  check_refused(parse({"--queue-max", "99999999999999999999", "ws://h"}), "from 1 to 1000000");
   for (const char* const command : {"call", "doctor", "status", "config"}) {
     const Parsed version = parse({command, "--version"});
     CHECK(version.status == 0);

@@ -47,6 +47,14 @@ TEST_CASE("params: where no _meta can be, none is added") {
 TEST_CASE("params: a version of the modern era is found in _meta only") {
   CHECK(names_a_modern_version(
       R"({"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28"}})"));
+  CHECK(names_a_modern_version(
+      R"({"_meta":{"io.modelcontextprotocol/protocolVersion":"2027-01-31"}})"));
+  for (const char* const other : {R"("2025-11-25")", R"("2026-07-27")", R"("x")", R"("tomorrow")",
+                                  R"("")", "20260728", "null"}) {
+    CAPTURE(other);
+    CHECK_FALSE(names_a_modern_version(R"({"_meta":{"io.modelcontextprotocol/protocolVersion":)" +
+                                       std::string(other) + "}}"));
+  }
   CHECK_FALSE(names_a_modern_version(R"({"io.modelcontextprotocol/protocolVersion":"x"})"));
   CHECK_FALSE(names_a_modern_version(R"({"_meta":{}})"));
   CHECK_FALSE(names_a_modern_version("[]"));

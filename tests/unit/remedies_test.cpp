@@ -73,6 +73,17 @@ TEST_CASE("remedies: a time limit is about the stretch that was under way") {
   CHECK(holds(at(Stretch::upgrade), "HTTP"));
 }
 
+TEST_CASE("remedies 13: a port that speaks something else, whether it then waits or hangs up") {
+  for (const Cause cause : {Cause::connect_timeout, Cause::reset}) {
+    CHECK(
+        holds(remedy_for({.cause = cause, .detail = "x; 32 bytes came that answer no HTTP request"},
+                         here, false, false, Stretch::upgrade),
+              "talks, but no HTTP"));
+  }
+  CHECK_FALSE(holds(remedy_for({.cause = Cause::closed, .detail = "we answer no HTTP"}, here),
+                    "talks, but no HTTP"));
+}
+
 TEST_CASE("remedies: each status that a person can do something about") {
   const auto at = [](int status, bool has_token = false) {
     return remedy_for({.cause = Cause::http_status, .status = status},

@@ -49,6 +49,46 @@ TEST_CASE("secrets 10: values of a query are secrets as written and decoded, wit
         "... ... ... ... ... abc a b c");
 }
 
+TEST_CASE("secrets 10: a short word or number in a query stays, anything else does not") {
+  const Secrets words = with_query("a=link&b=ready&c=2601&d=attempt&e=%66ree");
+  const std::string line = "link 2 failed (attempt 1): ready 2601 free";
+  CHECK(words.removed_from(line) == line);
+  CHECK(with_query("a=abcd1&b=longword&c=12345678&d=a-b-c")
+            .removed_from("abcd1 longword 12345678 a-b-c") == "... ... ... ...");
+  Secrets token;
+  token.add_token("link");
+  CHECK(token.removed_from("link 2") == "... 2");
+}
+
+TEST_CASE("secrets 10: each cookie is a secret of its own, unless it is a short word or number") {
+  Secrets secrets;
+  secrets.add_headers({{"cookie", "session=s3cret-A; b=\"s3cret-B\";c=dark; d=1; s3cret-E"}});
+  CHECK(secrets.removed_from("no s3cret-A, s3cret-B, s3cret-E, dark 1") ==
+        "no ..., ..., ..., dark 1");
+  CHECK(secrets.removed_from("session=s3cret-A; b=\"s3cret-B\";c=dark; d=1; s3cret-E") == "...");
+}
+
+TEST_CASE("secrets 10: one that was cut is removed as a whole, however its slashes are written") {
+  Secrets secrets;
+  secrets.add_token("0123456789/abcdefghi/jklmnop");
+  CHECK(secrets.removed_from("(0123456789/abcdefghi/jk)") == "(...)");
+  CHECK(secrets.removed_from(R"((0123456789\/abcdefghi\/jk))") == "(...)");
+  CHECK(secrets.removed_from(R"((0123456789\\/abcdefghi\\/jk))") == "(...)");  // printable
+}
+
+TEST_CASE("secrets 10: one that begins within another one is removed to its end") {
+  Secrets secrets;
+  secrets.add_token("12345678-and-more");
+  secrets.add_token("678-another");
+  CHECK(secrets.removed_from("<12345678-another>") == "<...>");
+}
+
+TEST_CASE("secrets 10: in texts that were not made printable they are found, too") {
+  CHECK(shown(R"(bad pass"word-1!)", R"(pass"word-1)") == "bad ...!");
+  CHECK(shown(R"({"a":"pass\"word-1"})", R"(pass"word-1)") == R"({"a":"..."})");
+  CHECK(shown(R"(a\b-c)", R"(a\b-c)") == "...");
+}
+
 TEST_CASE("secrets 10: however JSON writes one it is not shown, and no part of it is left over") {
   CHECK(shown(R"(id "abcdefgh\\/ijkl")", "abcdefgh/ijkl") == R"(id "...")");
   CHECK(shown(R"(id "abcdefgh\\"ijkl")", R"(abcdefgh"ijkl)") == R"(id "...")");
