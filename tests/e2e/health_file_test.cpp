@@ -213,6 +213,23 @@ TEST_CASE("health file: it turns stale by itself") {
   CHECK(since(begun) <= allowed(1s) + allowed(300ms));
 }
 
+TEST_CASE("health file: its directory may be moved away, with another one in its place") {
+  const Health health;
+  const std::string directory = health.files.path("here");
+  std::filesystem::create_directory(directory);
+  write_file(directory + "/health", report(1));
+  Backend backend;
+  Host host(slow_to_return() + Arguments{"--health-file", directory + "/health"} + backend.url());
+  host.expect_log("next attempt in");
+  backend.start();
+  host.linger(500ms);
+  std::filesystem::create_directory(health.files.path("there"));
+  write_file(health.files.path("there/health"), report(2));
+  std::filesystem::rename(directory, health.files.path("old"));
+  std::filesystem::rename(health.files.path("there"), directory);
+  expect_ready_at_once(host);
+}
+
 TEST_CASE("health file: its directory may come later") {
   const Health health;
   const std::string directory = health.files.path("later");

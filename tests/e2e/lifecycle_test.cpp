@@ -230,6 +230,36 @@ TEST_CASE("end: a closed stdout ends the shim though there is nothing to write")
   CHECK(host.shim().wait(allowed(1s)) == 0);
 }
 
+TEST_CASE("end: a closed stdout ends the shim though it is a socket and nothing else is closed") {
+  Backend backend(Arguments{});
+  Ends in = make_pipe();
+  Ends out = make_socket_pair();
+  Process shim({shim_program(), backend.url()}, {},
+               Streams{.in = in.read.get(), .out = out.write.get(), .err = -1});
+  out.write.close();
+  REQUIRE_FALSE(shim.wait(300ms).has_value());
+  out.read.close();
+  CHECK(shim.wait(allowed(1s)) == 0);
+}
+
+TEST_CASE("end: a signal while the last answers are read does not cut them off") {
+  Backend backend(Arguments{});
+  Host host(quick() + Arguments{"--drain-timeout", "20s"} + backend.url());
+  host.initialize();
+  host.read_at_most(0);
+  const Json id = host.call("big", {{"bytes", 3'000'000}});
+  host.linger(500ms);
+  host.close_input();
+  host.linger(500ms);
+  for (int i = 0; i < 3; ++i) {
+    host.shim().signal(SIGHUP);
+    host.linger(50ms);
+  }
+  host.read_at_most(1 << 20);
+  CHECK(host.expect_text(id).size() == 3'000'000);
+  CHECK(host.expect_exit() == 0);
+}
+
 TEST_CASE("end: the death of the parent ends the shim though others hold its pipes open") {
   Backend backend(Arguments{});
   Ends in = make_pipe();

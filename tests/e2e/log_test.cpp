@@ -1,6 +1,7 @@
 // The log: where it goes, what it says, and that it stays out of the way (contract 10).
 
 #include <doctest/doctest.h>
+#include <fcntl.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -8,6 +9,7 @@
 #include <algorithm>
 #include <array>
 #include <csignal>
+#include <cstdlib>
 #include <filesystem>
 #include <sstream>
 #include <thread>
@@ -169,6 +171,21 @@ TEST_CASE("log: --log-format json stays so when lines were lost on a stderr that
     CAPTURE(line);
     CHECK(Json::parse(line, nullptr, false)["epoch"].is_number_unsigned());
   }
+}
+
+TEST_CASE("log: a terminal as the log file that takes no more does not hold the shim up") {
+  const File terminal(::posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC));
+  std::array<char, 64> name{};
+  REQUIRE(::grantpt(terminal.get()) == 0);
+  REQUIRE(::unlockpt(terminal.get()) == 0);
+  REQUIRE(::ptsname_r(terminal.get(), name.data(), name.size()) == 0);
+  const File kept_open(::open(name.data(), O_RDWR | O_NOCTTY | O_CLOEXEC));
+  Backend backend(Arguments{});
+  Host host(quick() + Arguments{"--log-file", name.data(), "--log-level", "trace"} + backend.url());
+  host.initialize();
+  for (int i = 0; i < 500; ++i) host.expect_result(host.request("ping"));
+  host.shim().signal(SIGTERM);
+  CHECK(host.expect_exit() == 0);
 }
 
 TEST_CASE("log: trace shows the heads of messages and nothing of what they say") {

@@ -33,6 +33,27 @@ TEST_CASE("session 4.3: of an outage attempts 1, 5, 20, 50 and every 10th are lo
   CHECK(d.logged("101 attempts") == 1);
 }
 
+TEST_CASE("session 4.3: what has not been the cause in this outage is logged whenever it comes") {
+  Driver d(steady());
+  const auto fail = [&d](Loss loss) {
+    d.until_connecting();
+    d.logs.clear();
+    d.lose(loss);
+    return d.logged("failed", LogLevel::warn) == 1;
+  };
+  CHECK(fail({.cause = Cause::refused}));
+  CHECK_FALSE(fail({.cause = Cause::refused}));
+  CHECK(fail({.cause = Cause::http_status, .status = 401}));
+  CHECK(d.logged("needs a person") == 1);
+  CHECK_FALSE(fail({.cause = Cause::http_status, .status = 401}));
+  CHECK(fail({.cause = Cause::refused}));  // the fifth
+  CHECK_FALSE(fail({.cause = Cause::refused}));
+  d.go_ready();
+  d.lose();
+  CHECK(fail({.cause = Cause::refused}));
+  CHECK(fail({.cause = Cause::http_status, .status = 401}));
+}
+
 TEST_CASE(
     "session 4.3: success after failure is logged with attempts and the length of the outage") {
   Driver d(steady());

@@ -48,6 +48,25 @@ TEST_CASE("session 5.0: the queue is full by count: the new one is refused, the 
   }
 }
 
+TEST_CASE("session 4.2: a request that finds the queue full makes the shim try, too") {
+  Settings settings = default_settings();
+  settings.queue_max = 1;
+  settings.backoff = {.base = 1min, .cap = 1min, .jitter = {Jitter::Kind::ratio, 0}};
+  Driver d(settings);
+  d.host(request("1", "m"));
+  for (int attempt = 0; attempt < 2;
+       ++attempt) {  // the second one since the first request wants it
+    d.until_connecting();
+    d.lose({.cause = Cause::refused});
+  }
+  d.advance(2s);
+  const std::size_t attempts = d.opens.size();
+  d.host(request("2", "m"));
+  CHECK(settled(d.one_host_line()).reason == "queue-full");
+  d.advance(0s);
+  CHECK(d.opens.size() == attempts + 1);
+}
+
 TEST_CASE("session 5.0: a tools/call refused by a full queue is settled like any other") {
   Settings settings = default_settings();
   settings.queue_max = 1;

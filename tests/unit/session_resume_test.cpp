@@ -109,6 +109,22 @@ TEST_CASE(
           id_of(sent[0]) + R"( , "jsonrpc":"2.0"} )");
 }
 
+TEST_CASE("session 5.1: an initialize that is refused leaves the session that there was") {
+  Driver d;
+  d.establish();
+  settle_well(d, set_level("1", "debug"));
+  settle_well(d, subscribe("2", "file:///a"));
+  d.host(initialize("3"));
+  d.backend(jsonrpc::error_answer("3", jsonrpc::invalid_request, "already initialized"));
+  d.lose();
+  d.forget();
+  d.validate();
+  d.backend(initialize_answer(id_of(d.take_link().back())));
+  CHECK(methods_of(d.take_link()) == std::vector<std::string>{"notifications/initialized",
+                                                              "logging/setLevel",
+                                                              "resources/subscribe"});
+}
+
 TEST_CASE("session 5.1: initialized is repeated only if the host has sent it") {
   Driver d;
   d.go_ready();

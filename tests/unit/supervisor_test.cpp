@@ -349,6 +349,14 @@ TEST_CASE("supervisor: stopping closes a link politely, and is the end") {
   CHECK(rig.count<action::OpenLink>() == 1);
 }
 
+TEST_CASE("supervisor 4.2: a person's wish during an attempt is not forgotten either") {
+  SupervisorRig rig({.base = 20s, .cap = 20s, .jitter = {Jitter::Kind::ratio, 0}});
+  rig.advance(2s);
+  rig.supervisor.demanded(rig.now);
+  rig.lose();
+  CHECK(rig.wait() == Duration::zero());
+}
+
 TEST_CASE("supervisor 4.2: who asks during an attempt need not ask again when it has failed") {
   const Settings settings{.endpoints = {"ws://a"},
                           .backoff = {.base = 20s, .cap = 20s, .jitter = {Jitter::Kind::ratio, 0}}};
