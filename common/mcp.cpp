@@ -45,7 +45,7 @@ Method method(std::string_view name) {
   return found != entries.end() && found->name == name ? found->method : Method::other;
 }
 
-bool is_read_only(Method method) {
+bool is_repeatable(Method method) {
   switch (method) {
     case Method::complete:
     case Method::discover:

@@ -37,9 +37,9 @@ inline constexpr std::string_view modern_version = "2026-07-28";
 /// Method::other for every name without a special meaning.
 [[nodiscard]] Method method(std::string_view name);
 
-/// Whether the protocol itself says that the request changes nothing that a second one would change
-/// differently, so that it may be sent again after a link was lost (contract 5.3).
-[[nodiscard]] bool is_read_only(Method method);
+/// Whether sending it twice does no more than sending it once, so that it may be sent again after a
+/// link was lost (contract 5.3). True of what only reads, and of settings.
+[[nodiscard]] bool is_repeatable(Method method);
 
 /// Whether an error to `initialize` says that the backend will never accept it: it has no such
 /// method (a server of the modern era only), or it does not know the protocol version (MCP

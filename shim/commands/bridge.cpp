@@ -43,10 +43,10 @@ std::uint64_t random_seed() {
 }
 
 /// By then all that belongs to starting, or to some large messages, is done.
-constexpr Duration settling_time = std::chrono::seconds(1);
+constexpr Duration tidy_after = std::chrono::seconds(1);
 
 /// After so many bytes of messages it is worth while to look for memory to give back.
-constexpr std::size_t unsettling_bytes = std::size_t{1} << 20U;
+constexpr std::size_t tidy_bytes = std::size_t{1} << 20U;
 
 std::size_t message_bytes(const Event& event) {
   if (const auto* const line = std::get_if<event::HostLine>(&event)) return line->text.size();
@@ -83,7 +83,7 @@ class Bridge {
  private:
   [[nodiscard]] Link::Options bridge_link_options();
   void turn();
-  void settle();
+  void tidy_memory();
   void perform(Actions& actions);
   void start_afresh(const CheckFailed& failure);
   [[nodiscard]] std::string store(const action::StoreCache& order);
@@ -125,8 +125,8 @@ class Bridge {
   HostOutput output_;
   HostInput input_;
   TimePoint now_ = monotonic_now();
-  std::optional<TimePoint> settle_at_ = now_ + settling_time;
-  std::size_t bytes_since_settled_ = 0;
+  std::optional<TimePoint> tidy_at_ = now_ + tidy_after;
+  std::size_t bytes_since_tidied_ = 0;
   bool started_ = false;  ///< and what only that needed was let go of
   std::unique_ptr<Session> session_;
   std::optional<HealthFile> health_file_;
@@ -189,16 +189,16 @@ void Bridge::enter_sandbox() {
 void Bridge::run() {
   turn();
   while (!finished_) {
-    loop_.wake_at(earlier(earlier(session_->next_deadline(), settle_at_), status_.due()));
+    loop_.wake_at(earlier(earlier(session_->next_deadline(), tidy_at_), status_.due()));
     loop_.turn();
     turn();
-    if (settle_at_ && now_ >= *settle_at_) settle();
+    if (tidy_at_ && now_ >= *tidy_at_) tidy_memory();
   }
 }
 
-void Bridge::settle() {
-  settle_at_.reset();
-  bytes_since_settled_ = 0;
+void Bridge::tidy_memory() {
+  tidy_at_.reset();
+  bytes_since_tidied_ = 0;
   return_memory();
   if (!std::exchange(started_, true)) drop_startup_pages();
 }
@@ -213,7 +213,7 @@ void Bridge::turn() {
       while (!inbox_.empty()) {
         Event event = std::move(inbox_.front());
         inbox_.pop_front();
-        bytes_since_settled_ += message_bytes(event);
+        bytes_since_tidied_ += message_bytes(event);
         session_->on_event(now_, event, actions);
       }
       session_->on_deadline(now_, actions);
@@ -223,7 +223,7 @@ void Bridge::turn() {
     }
     perform(actions);
   } while (!inbox_.empty() && !finished_);
-  if (!settle_at_ && bytes_since_settled_ >= unsettling_bytes) settle_at_ = now_ + settling_time;
+  if (!tidy_at_ && bytes_since_tidied_ >= tidy_bytes) tidy_at_ = now_ + tidy_after;
   if (health_file_) health_file_->hurry(session_->phase() != Phase::ready);
   if (!finished_) status_.update(now_, *session_);
 }

@@ -214,6 +214,10 @@ class Session {
   [[nodiscard]] std::optional<std::string> offline_result(const Request& request);
   void answer_offline(std::string_view id, const std::string& result);
   void acknowledge_offline(Request& request);
+  /// The requested protocol version whose cache an answer to this request belongs to.
+  [[nodiscard]] const std::string& cache_version(const Request& request) const {
+    return request.modern() ? request.version : legacy_.requested_version();
+  }
   [[nodiscard]] Cached& cached(const std::string& version);
   void save(const std::string& version, Cached& known);
   void remember(const std::string& version, std::string_view method, std::string_view result);

@@ -150,8 +150,7 @@ void Session::learn(Request& request, const Message& answer) {
   if (const auto kind = list_kind(request.method)) {
     show_list(request, *kind, answer.result, epoch());
     if (!request.has_cursor && is_complete_list(answer.result)) {
-      remember(request.modern() ? request.version : legacy_.requested_version(), list_method(*kind),
-               answer.result);
+      remember(cache_version(request), list_method(*kind), answer.result);
     }
     return;
   }

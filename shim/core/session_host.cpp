@@ -285,7 +285,7 @@ bool Session::may_replay(const Request& request, const Message& message) const {
   }
   if (request.method == mcp::Method::tools_call)
     return lists(request.modern()).may_repeat(jsonrpc::unquote(message.name));
-  return mcp::is_read_only(request.method);
+  return mcp::is_repeatable(request.method);
 }
 
 void Session::enqueue(std::string text, std::string_view request_id, std::uint64_t order,

@@ -26,7 +26,7 @@ void Session::offer_offline(const Request& request) {
       if (!list_kind(request.method)) return;
   }
   // Loads the cache while the grace runs.
-  static_cast<void>(cached(request.modern() ? request.version : legacy_.requested_version()));
+  static_cast<void>(cached(cache_version(request)));
   // The grace runs from when the backend went away: four lists asked for one after the other must
   // not wait four times. A host's patience with initialize began when it asked, at the latest.
   TimePoint due = now_ - supervisor_.down_for(now_) + settings_.init_grace;
@@ -45,8 +45,7 @@ void Session::answer_offline_due() {
       offline_.erase(offline_.begin());
       continue;
     }
-    if (!cached(request->modern() ? request->version : legacy_.requested_version()).loaded)
-      return;  // CacheLoaded brings us back
+    if (!cached(cache_version(*request)).loaded) return;  // CacheLoaded brings us back
     offline_.erase(offline_.begin());
     if (request->is_subscription()) {
       acknowledge_offline(*request);
@@ -81,8 +80,7 @@ void Session::acknowledge_offline(Request& request) {
 
 /// The result to give without the backend, if there is one.
 std::optional<std::string> Session::offline_result(const Request& request) {
-  const CacheEntry& entry =
-      cached(request.modern() ? request.version : legacy_.requested_version()).entry;
+  const CacheEntry& entry = cached(cache_version(request)).entry;
   if (const auto kind = list_kind(request.method)) {
     // What is cached is never older than what the host was last shown.
     if (const std::string* const known = entry.find(list_method(*kind))) return *known;

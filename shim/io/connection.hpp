@@ -53,7 +53,7 @@ class Connection final : public ConnectionHandler {
   void start(const Target& target);
 
   /// Ends it without waiting for anybody, and reports nothing any more. Not to be called from
-  /// inside a callback of libwebsockets.
+  /// inside a callback of libwebsockets about this connection.
   void close(bool politely);
 
   void ping();

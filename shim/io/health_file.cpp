@@ -4,7 +4,6 @@
 #include <sys/epoll.h>
 #include <sys/inotify.h>
 #include <sys/stat.h>
-#include <sys/timerfd.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -15,6 +14,7 @@
 #include <utility>
 
 #include "shim/io/clock.hpp"
+#include "shim/io/timer_fd.hpp"
 
 namespace shim {
 namespace {
@@ -104,7 +104,7 @@ HealthFile::HealthFile(Loop& loop, std::string path, Duration max_age, EventSink
       path_(std::move(path)),
       sink_(std::move(sink)),
       inotify_(::inotify_init1(IN_NONBLOCK | IN_CLOEXEC)),
-      tick_(::timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC)) {
+      tick_(make_timer()) {
   tick_time_ =
       std::clamp<Duration>(max_age / 3, tick_least, inotify_ ? tick_most : tick_without_inotify);
   loop_.watch(tick_.get(), EPOLLIN, [this](std::uint32_t) { on_tick(); });
@@ -120,7 +120,7 @@ HealthFile::~HealthFile() {
 void HealthFile::hurry(bool wanted) {
   if (std::exchange(hurried_, wanted) == wanted || !wanted) return;
   paid_until_ = TimePoint();
-  if (!listening_) arm(Duration(1));
+  if (!listening_) arm_timer(tick_, Duration(1));
 }
 
 /// The watch comes first, so that no change falls between the two.
@@ -157,7 +157,7 @@ void HealthFile::watch_path() {
 
 /// Sees changes from now on, and has a look in any case when the time is up.
 void HealthFile::listen() {
-  arm(tick_time_);
+  arm_timer(tick_, tick_time_);
   if (!inotify_ || std::exchange(listening_, true)) return;
   loop_.watch(inotify_.get(), EPOLLIN, [this](std::uint32_t) { on_change(); });
 }
@@ -173,19 +173,11 @@ void HealthFile::pay() {
     return;
   }
   if (std::exchange(listening_, false)) loop_.unwatch(inotify_.get());
-  arm(paid_until_ - now);
-}
-
-void HealthFile::arm(Duration wait) {
-  itimerspec spec{};
-  spec.it_value.tv_sec = static_cast<time_t>(wait / std::chrono::seconds(1));
-  spec.it_value.tv_nsec = static_cast<long>((wait % std::chrono::seconds(1)).count());
-  ::timerfd_settime(tick_.get(), 0, &spec, nullptr);
+  arm_timer(tick_, paid_until_ - now);
 }
 
 void HealthFile::on_tick() {
-  std::uint64_t expirations = 0;
-  [[maybe_unused]] const ssize_t ignored = ::read(tick_.get(), &expirations, sizeof expirations);
+  drain(tick_);
   const bool has_changed = inotify_ && take_events(inotify_.get(), awaited_);
   if (has_changed) {
     pay();

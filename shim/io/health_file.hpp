@@ -32,7 +32,6 @@ class HealthFile {
   void watch_path();
   void listen();
   void pay();
-  void arm(Duration wait);
   void on_tick();
   void on_change();
 

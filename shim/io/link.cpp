@@ -2,14 +2,13 @@
 
 #include <libwebsockets.h>
 #include <sys/epoll.h>
-#include <sys/timerfd.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <utility>
 
 #include "common/text.hpp"
 #include "shim/io/clock.hpp"
+#include "shim/io/timer_fd.hpp"
 
 namespace shim {
 namespace {
@@ -28,15 +27,13 @@ Link::Link(Loop& loop, Options options, EventSink sink)
       resolver_(loop),
       send_buffer_(LWS_PRE + Loop::send_bytes_max),
       receive_buffer_(receive_bytes),
-      address_timer_(::timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC)) {
+      address_timer_(make_timer()) {
   loop_.set_library_needed([this] {
     return std::ranges::any_of(connections_,
                                [](const auto& connection) { return connection->needs_library(); });
   });
   loop_.watch(address_timer_.get(), EPOLLIN, [this](std::uint32_t) {
-    std::uint64_t expirations = 0;
-    [[maybe_unused]] const ssize_t ignored =
-        ::read(address_timer_.get(), &expirations, sizeof expirations);
+    drain(address_timer_);
     if (addresses_.empty()) return;
     if (connection_ != nullptr && options_.on_milestone)
       options_.on_milestone({.kind = Milestone::Kind::address_failed, .text = "no answer"});
@@ -122,8 +119,9 @@ void Link::try_next_address() {
   addresses_.pop_back();
   if (!addresses_.empty()) {
     const Duration left = give_up_at_ - monotonic_now();
-    arm_address_timer(std::max<Duration>(left / static_cast<Duration::rep>(addresses_.size() + 1),
-                                         address_time_min));
+    arm_timer(address_timer_,
+              std::max<Duration>(left / static_cast<Duration::rep>(addresses_.size() + 1),
+                                 address_time_min));
   }
   if (options_.on_milestone) {
     const std::string& path = options_.endpoints[endpoint_].unix_path;
@@ -154,13 +152,6 @@ void Link::try_next_address() {
                       .subprotocol = options_.subprotocol});
 }
 
-void Link::arm_address_timer(Duration wait) {
-  itimerspec spec{};
-  spec.it_value.tv_sec = static_cast<time_t>(wait / std::chrono::seconds(1));
-  spec.it_value.tv_nsec = static_cast<long>((wait % std::chrono::seconds(1)).count());
-  ::timerfd_settime(address_timer_.get(), 0, &spec, nullptr);
-}
-
 void Link::connection_lost(Loss loss, bool before_tcp) {
   connection_ = nullptr;
   // A backend may say in its own words what we have sent it.
@@ -168,7 +159,8 @@ void Link::connection_lost(Loss loss, bool before_tcp) {
   if (before_tcp && !addresses_.empty()) {
     if (options_.on_milestone)
       options_.on_milestone({.kind = Milestone::Kind::address_failed, .text = loss.detail});
-    arm_address_timer(Duration(1));  // from the loop: this may be inside one of its callbacks
+    arm_timer(address_timer_,
+              Duration(1));  // from the loop: this may be inside one of its callbacks
     return;
   }
   addresses_.clear();

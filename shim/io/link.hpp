@@ -69,7 +69,6 @@ class Link {
  private:
   void resolved(const Resolver::Result& result);
   void try_next_address();
-  void arm_address_timer(Duration wait);
   void connection_lost(Loss loss, bool before_tcp);
   void close_connection(bool politely);
   [[nodiscard]] bool is_current(Epoch epoch) const { return epoch == epoch_; }

@@ -5,7 +5,6 @@
 #include <openssl/ssl.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
-#include <sys/timerfd.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -14,10 +13,13 @@
 #include <cstdlib>
 #include <stdexcept>
 
+#include "shim/io/timer_fd.hpp"
+
 namespace shim {
 namespace {
 
-// A wsi that is closing may linger for seconds; attempts are at least one second apart.
+// A connection that is closing may linger for seconds, and each URL and each address of a name can
+// have one; there is room for all that a round of attempts comes to.
 constexpr unsigned descriptors_max = 64;
 
 // For the handshakes, and the few bytes that libwebsockets reads of an open connection. It reads
@@ -74,7 +76,7 @@ constexpr lws_retry_bo_t no_policy{};
 Loop::Loop(const Config& config)
     : certificate_files_(config.certificates),
       epoll_(::epoll_create1(EPOLL_CLOEXEC)),
-      timer_(::timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC)),
+      timer_(make_timer()),
       always_ready_(::eventfd(1, EFD_NONBLOCK | EFD_CLOEXEC)) {
   if (!epoll_ || !timer_ || !always_ready_) refuse("an epoll set, a timer or an event descriptor");
   lws_set_log_level(0, nullptr);
@@ -122,9 +124,7 @@ Loop::Loop(const Config& config)
     refuse("to poll an epoll set");
   }
   watch(timer_.get(), EPOLLIN, [this](std::uint32_t) {
-    std::uint64_t expirations = 0;
-    while (::read(timer_.get(), &expirations, sizeof expirations) > 0) {
-    }
+    drain(timer_);
     deadline_.reset();
   });
 }
@@ -189,14 +189,7 @@ void Loop::forget_always_ready(int fd) {
 void Loop::wake_at(std::optional<TimePoint> deadline) {
   if (deadline == deadline_) return;
   deadline_ = deadline;
-  itimerspec spec{};
-  if (deadline) {
-    // A time of zero would disarm the timer.
-    const auto since_boot = std::max(deadline->time_since_epoch(), Duration(1));
-    spec.it_value.tv_sec = static_cast<time_t>(since_boot / std::chrono::seconds(1));
-    spec.it_value.tv_nsec = static_cast<long>((since_boot % std::chrono::seconds(1)).count());
-  }
-  ::timerfd_settime(timer_.get(), TFD_TIMER_ABSTIME, &spec, nullptr);
+  arm_timer_at(timer_, deadline);
 }
 
 void Loop::dispatch_within(int timeout_ms) {

@@ -13,6 +13,8 @@
 #include <cstdint>
 #include <utility>
 
+#include "shim/io/timer_fd.hpp"
+
 namespace shim {
 namespace {
 
@@ -38,11 +40,6 @@ void on_signal(int number) {
 }
 
 std::array<struct sigaction, handled.size()> found_actions{};
-
-void drain(int fd) {
-  std::uint64_t count = 0;
-  [[maybe_unused]] const ssize_t ignored = ::read(fd, &count, sizeof count);
-}
 
 }  // namespace
 
@@ -79,7 +76,7 @@ Signals::~Signals() {
 }
 
 void Signals::on_wake() {
-  drain(wake_.get());
+  drain(wake_);
   if (hangup.exchange(false)) sink_(event::ReconnectRequested{});
   if (const int number = last_stop_signal.exchange(0); number != 0) {
     sink_(event::StopRequested{number == SIGTERM ? "SIGTERM" : "SIGINT"});
@@ -109,7 +106,7 @@ ParentWatch::ParentWatch(Loop& loop, EventSink sink) : loop_(loop) {
   const itimerspec every_second{.it_interval = {1, 0}, .it_value = {1, 0}};
   ::timerfd_settime(parent_.get(), 0, &every_second, nullptr);
   loop_.watch(parent_.get(), EPOLLIN, [this, gone, parent](std::uint32_t) {
-    drain(parent_.get());
+    drain(parent_);
     if (::getppid() != parent) gone();
   });
 }

@@ -17,6 +17,8 @@
 #include <thread>
 #include <utility>
 
+#include "shim/io/timer_fd.hpp"
+
 namespace shim {
 
 /// What the lookup threads and the loop share.
@@ -101,8 +103,7 @@ void Resolver::lookup(const std::string& host, Done done) {
 }
 
 void Resolver::on_wake() {
-  std::uint64_t count = 0;
-  [[maybe_unused]] const ssize_t ignored = ::read(shared_->wake.get(), &count, sizeof count);
+  drain(shared_->wake);
   std::map<std::string, Result> finished;
   {
     const std::lock_guard lock(shared_->mutex);

@@ -24,7 +24,7 @@ StatusFile::StatusFile(const std::string& version) {
   for (std::string& path : status_directories()) {
     StatusDirectory opened = open_status_directory(path, true);
     if (opened.descriptor) {
-      path_ = std::move(path);
+      directory_path_ = std::move(path);
       directory_ = std::move(opened.descriptor);
       error_.clear();
       return;
@@ -80,7 +80,7 @@ bool StatusFile::write() {
   if (replace()) return true;
   if (errno != ENOENT) return false;
   // Somebody has removed the directory, or has made it anew.
-  StatusDirectory opened = open_status_directory(path_, true);
+  StatusDirectory opened = open_status_directory(directory_path_, true);
   if (!opened.descriptor) return false;
   directory_ = std::move(opened.descriptor);
   return replace();

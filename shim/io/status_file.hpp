@@ -29,7 +29,7 @@ class StatusFile {
   [[nodiscard]] const std::string& error() const { return error_; }
 
   /// Where it is; empty if there is none.
-  [[nodiscard]] const std::string& directory() const { return path_; }
+  [[nodiscard]] const std::string& directory() const { return directory_path_; }
 
   /// To be called after each turn; mostly does nothing.
   void update(TimePoint now, const Session& session);
@@ -42,7 +42,7 @@ class StatusFile {
   [[nodiscard]] bool write();
   [[nodiscard]] bool replace() const;
 
-  std::string path_;  ///< of the directory
+  std::string directory_path_;
   Descriptor directory_;
   std::string error_;
   StatusEntry entry_;

@@ -8,6 +8,8 @@
 #include <limits>
 #include <utility>
 
+#include "shim/io/timer_fd.hpp"
+
 namespace shim {
 namespace {
 
@@ -36,9 +38,7 @@ SuspendWatch::SuspendWatch(Loop& loop, EventSink sink)
   if (!clock_set_) return;
   arm_for_clock_set(clock_set_.get());
   loop_.watch(clock_set_.get(), EPOLLIN, [this](std::uint32_t) {
-    std::uint64_t expirations = 0;
-    [[maybe_unused]] const ssize_t cancelled =
-        ::read(clock_set_.get(), &expirations, sizeof expirations);
+    drain(clock_set_);
     arm_for_clock_set(clock_set_.get());
   });
 }

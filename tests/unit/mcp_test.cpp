@@ -42,10 +42,10 @@ TEST_CASE("mcp 5.3: each method has its meaning, and the contract's list is read
     CAPTURE(std::string(row.name));
     const bool right = method(row.name) == row.method;
     CHECK(right);
-    CHECK(is_read_only(row.method) == row.read_only);
+    CHECK(is_repeatable(row.method) == row.read_only);
     CHECK(seen.insert(row.method).second);
   }
-  CHECK_FALSE(is_read_only(Method::other));
+  CHECK_FALSE(is_repeatable(Method::other));
 }
 
 TEST_CASE("mcp: every other name means nothing") {
