@@ -397,7 +397,7 @@ TEST_CASE("call: from start to result on loopback it takes less than 15 ms") {
     fastest = std::min(fastest, since(start));
   }
   MESSAGE("the fastest took " << fastest.count() << " ms");
-  CHECK(fastest <= allowed(15ms));
+  if (!sanitized) CHECK(fastest <= allowed(15ms));
 }
 
 TEST_CASE("call: a backend that repeats a secret in an error or in progress does not show it") {

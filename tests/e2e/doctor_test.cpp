@@ -306,7 +306,7 @@ TEST_CASE("doctor: of several URLs each is examined, and all must be good") {
   CHECK(both.status == 3);
   CHECK(both.out.find(absent.url()) < both.out.find(good.url()));
   check_holds(both.out, "-> nothing listens");
-  check_holds(both.out, "tools 15");
+  check_holds(both.out, "tools 16");
   CHECK(run(Arguments{"doctor"} + Arguments{good.url(), good.url()}).status == 0);
   const Outcome json = run(Arguments{"doctor", "--json"} + Arguments{absent.url(), good.url()});
   CHECK(json.status == 3);
