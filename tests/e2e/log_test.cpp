@@ -73,7 +73,7 @@ TEST_CASE("log: each level shows itself and what is worse, and off shows nothing
   const auto lines_at = [&](const char* level) {
     Host host(
         {"--backoff-base", "5ms", "--backoff-cap", "10ms", "--log-level", level, backend.url()});
-    host.linger(300ms);
+    host.linger(scaled(500ms));
     host.close_input();
     CHECK(host.expect_exit() == 0);
     return std::array<std::size_t, 3>{host.count_log(" debug "), host.count_log(" info "),
