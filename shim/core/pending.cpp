@@ -122,9 +122,7 @@ std::string PendingTable::requeue(Request& request) {
   timeouts_.remove(jsonrpc::token_key(request.id));
   if (!request.last_word.empty()) {
     ends_.remove(jsonrpc::token_key(request.id));
-    name_bytes_ -= name_bytes_of(request);
-    request.last_word.clear();
-    name_bytes_ += name_bytes_of(request);
+    set_last_word(request, {});
   }
   if (!request.progress_token.empty()) tokens_.restarted(request.progress_token);
   request.sent_in = 0;
@@ -132,11 +130,15 @@ std::string PendingTable::requeue(Request& request) {
   return std::exchange(request.kept_text, {});
 }
 
-void PendingTable::hold(Request& subscription, std::string last_word, TimePoint until) {
-  SHIM_CHECK(subscription.is_subscription() && subscription.in_flight());
+void PendingTable::set_last_word(Request& subscription, std::string last_word) {
   name_bytes_ -= name_bytes_of(subscription);
   subscription.last_word = std::move(last_word);
   name_bytes_ += name_bytes_of(subscription);
+}
+
+void PendingTable::hold(Request& subscription, std::string last_word, TimePoint until) {
+  SHIM_CHECK(subscription.is_subscription() && subscription.in_flight());
+  set_last_word(subscription, std::move(last_word));
   ends_.set(jsonrpc::token_key(subscription.id), until);
 }
 

@@ -150,6 +150,7 @@ class PendingTable {
 
   /// Accounts for a text that is kept, or, if `bytes` is negative, no longer is.
   void keep(const Request& request, std::ptrdiff_t bytes);
+  void set_last_word(Request& subscription, std::string last_word);
   [[nodiscard]] Map::const_iterator locate(std::string_view id) const;
   Request extract(Map::const_iterator position);
 

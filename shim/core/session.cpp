@@ -9,6 +9,7 @@
 #include "common/units.hpp"
 
 namespace shim {
+
 Session::Session(const Settings& settings, std::uint64_t seed, TimePoint now, Estate estate)
     : settings_(settings),
       random_(seed),

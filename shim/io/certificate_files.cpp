@@ -1,5 +1,6 @@
 #include "shim/io/certificate_files.hpp"
 
+#include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
 #include <sys/stat.h>
@@ -137,6 +138,7 @@ std::string CertificateFiles::refresh(SSL_CTX* context) {
       report(std::move(error));
     }
   }
+  ERR_clear_error();  // what is left there would be taken for a failure of the next handshake
   return problems;
 }
 

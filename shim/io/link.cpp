@@ -159,8 +159,8 @@ void Link::connection_lost(Loss loss, bool before_tcp) {
   if (before_tcp && !addresses_.empty()) {
     if (options_.on_milestone)
       options_.on_milestone({.kind = Milestone::Kind::address_failed, .text = loss.detail});
-    arm_timer(address_timer_,
-              Duration(1));  // from the loop: this may be inside one of its callbacks
+    // From the loop: this may be inside one of its callbacks.
+    arm_timer(address_timer_, Duration(1));
     return;
   }
   addresses_.clear();

@@ -102,7 +102,7 @@ ParentWatch::ParentWatch(Loop& loop, EventSink sink) : loop_(loop) {
     if (::getppid() != parent) gone();  // it died before we looked
     return;
   }
-  parent_ = Descriptor(::timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC));
+  parent_ = make_timer();
   const itimerspec every_second{.it_interval = {1, 0}, .it_value = {1, 0}};
   ::timerfd_settime(parent_.get(), 0, &every_second, nullptr);
   loop_.watch(parent_.get(), EPOLLIN, [this, gone, parent](std::uint32_t) {

@@ -17,8 +17,8 @@ void take_early_signals();
 void leave_early_signals();
 
 /// SIGTERM and SIGINT as StopRequested, SIGHUP as ReconnectRequested. A second SIGTERM or SIGINT
-/// ends the process in the signal handler, whatever the loop is doing. At most one object
-/// at a time.
+/// ends the process in the signal handler, whatever the loop is doing. At most one object at a
+/// time.
 class Signals {
  public:
   Signals(Loop& loop, EventSink sink);
