@@ -68,8 +68,6 @@ bool escapes_are_valid(std::string_view inside) {
   }
 }
 
-bool is_string(std::string_view raw) { return raw.size() >= 2 && raw.front() == '"'; }
-
 std::string_view trim_right(std::string_view text) {
   while (!text.empty() && is_space(text.back())) text.remove_suffix(1);
   return text;
@@ -358,6 +356,8 @@ Kind kind_of(const Message& m) {
 }
 
 }  // namespace
+
+bool is_string(std::string_view raw) { return raw.size() >= 2 && raw.front() == '"'; }
 
 bool is_string_or_number(std::string_view raw) {
   return is_string(raw) || (!raw.empty() && (raw.front() == '-' || is_digit(raw.front())));

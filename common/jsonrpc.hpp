@@ -62,6 +62,9 @@ enum class Read : std::uint8_t {
   return c == ' ' || c == '\t' || c == '\n' || c == '\r';
 }
 
+/// Whether a raw JSON value is a string.
+[[nodiscard]] bool is_string(std::string_view raw);
+
 /// Whether a raw JSON value may be an id (JSON-RPC 2.0, 4) or a progress token (MCP, Progress).
 [[nodiscard]] bool is_string_or_number(std::string_view raw);
 

@@ -7,12 +7,6 @@
 #include "common/jsonrpc.hpp"
 
 namespace shim::jsonrpc {
-namespace {
-
-bool is_string(std::string_view raw) { return raw.size() >= 2 && raw.front() == '"'; }
-
-}  // namespace
-
 std::string unquote(std::string_view raw) {
   if (!is_string(raw)) return std::string(raw);
   const std::string_view inside = raw.substr(1, raw.size() - 2);

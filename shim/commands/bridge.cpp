@@ -130,7 +130,7 @@ class Bridge {
   bool started_ = false;  ///< and what only that needed was let go of
   std::unique_ptr<Session> session_;
   std::optional<HealthFile> health_file_;
-  StatusFile status_{version};
+  StatusFile status_{program_version};
   std::optional<TimePoint> last_failure_;
   bool finished_ = false;
   bool backend_tells_ = false;  ///< it has repeated a secret in what was to be cached
@@ -156,7 +156,7 @@ Bridge::Bridge(const Options& options)
       session_(std::make_unique<Session>(settings_, random_seed(), now_)) {
   if (options.core.has_health_file)
     health_file_.emplace(loop_, options.health_file, options.core.health_max_age, sink_);
-  log_.write(LogLevel::info, std::string("mcp-ws-shim ") + version + " for " +
+  log_.write(LogLevel::info, std::string("mcp-ws-shim ") + program_version + " for " +
                                  options.core.endpoints.front() + ", pid " +
                                  std::to_string(::getpid()));
   if (!status_.error().empty())

@@ -58,17 +58,17 @@ std::string framed(std::string_view text, std::size_t columns, std::size_t rows)
 }
 
 /// The signals that matter here, waited for instead of handled.
-class Signals {
+class TerminalSignals {
  public:
-  Signals() {
+  TerminalSignals() {
     ::sigemptyset(&set_);
     for (const int number : {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGWINCH, SIGTSTP})
       ::sigaddset(&set_, number);
     ::sigprocmask(SIG_BLOCK, &set_, &before_);
   }
-  ~Signals() { ::sigprocmask(SIG_SETMASK, &before_, nullptr); }
-  Signals(const Signals&) = delete;
-  Signals& operator=(const Signals&) = delete;
+  ~TerminalSignals() { ::sigprocmask(SIG_SETMASK, &before_, nullptr); }
+  TerminalSignals(const TerminalSignals&) = delete;
+  TerminalSignals& operator=(const TerminalSignals&) = delete;
 
   /// The one that came within a second, or 0.
   [[nodiscard]] int wait() const {
@@ -114,7 +114,7 @@ class Screen {
 };
 
 bool watch_on_terminal(const Look& look) {
-  const Signals signals;
+  const TerminalSignals signals;
   const Screen screen;
   for (int signal = SIGWINCH;; signal = signals.wait()) {
     if (signal == SIGTSTP) {
@@ -130,7 +130,7 @@ bool watch_on_terminal(const Look& look) {
 
 bool watch(const Look& look) {
   if (is_capable_terminal()) return watch_on_terminal(look);
-  const Signals signals;
+  const TerminalSignals signals;
   for (int signal = 0; print_out(look(unlimited_columns));) {
     do {
       signal = signals.wait();

@@ -13,7 +13,7 @@
 namespace shim {
 namespace {
 
-constexpr std::size_t receive_bytes = std::size_t{64} << 10U;
+constexpr std::size_t read_bytes = std::size_t{64} << 10U;
 
 /// Shortest time an address gets before the next one is tried.
 constexpr Duration address_time_min = std::chrono::milliseconds(250);
@@ -26,7 +26,7 @@ Link::Link(Loop& loop, Options options, EventSink sink)
       sink_(std::move(sink)),
       resolver_(loop),
       send_buffer_(LWS_PRE + Loop::send_bytes_max),
-      receive_buffer_(receive_bytes),
+      receive_buffer_(read_bytes),
       address_timer_(make_timer()) {
   loop_.set_library_needed([this] {
     return std::ranges::any_of(connections_,

@@ -153,7 +153,8 @@ std::vector<std::string> arguments_for_cli11(int argc, const char* const* argv) 
 }
 
 std::string version_text() {
-  return std::string("mcp-ws-shim ") + version + "\n" + library_versions() + "\n" + compiled_in;
+  return std::string("mcp-ws-shim ") + program_version + "\n" + library_versions() + "\n" +
+         compiled_in;
 }
 
 /// The program's command line: CLI11's view of it, and what it fills in.
@@ -183,7 +184,7 @@ class CommandLine {
 };
 
 CommandLine::CommandLine() {
-  options_.core.shim_version = version;
+  options_.core.shim_version = program_version;
   app_.set_version_flag("--version", version_text);
   add_settings(flags_, options_);
   const auto add_text = [this](const char* flag, const char* value, const char* help,
