@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include "common/jsonrpc.hpp"
+
 namespace shim::mcp {
 namespace {
 
@@ -83,6 +85,13 @@ int log_severity(std::string_view level) {
                                                    "error", "critical", "alert",  "emergency"};
   const auto* const found = std::ranges::find(levels, level);
   return found == levels.end() ? -1 : static_cast<int>(found - levels.begin());
+}
+
+std::string cancelled(std::string_view id, std::string_view reason) {
+  std::string params = R"({"requestId":)";
+  params += id;
+  if (!reason.empty()) params += R"(,"reason":)" + jsonrpc::quote(reason);
+  return jsonrpc::notification("notifications/cancelled", params += '}');
 }
 
 }  // namespace shim::mcp

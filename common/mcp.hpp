@@ -1,9 +1,10 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <string_view>
 
-/// The method names to which MCP gives a meaning that matters to the shim.
+/// What MCP gives a meaning that matters to the shim: method names, and what goes with them.
 namespace shim::mcp {
 
 enum class Method : std::uint8_t {
@@ -49,5 +50,9 @@ inline constexpr std::string_view modern_version = "2026-07-28";
 /// The severity of a log level by name, `debug` being 0 (MCP 2025-11-25, Logging; RFC 5424 the
 /// other way round); -1 for a name that is no level.
 [[nodiscard]] int log_severity(std::string_view level);
+
+/// `notifications/cancelled` about the request `id`, which is raw JSON; without a reason if that is
+/// empty (MCP 2025-11-25, Cancellation).
+[[nodiscard]] std::string cancelled(std::string_view id, std::string_view reason = {});
 
 }  // namespace shim::mcp

@@ -6,8 +6,8 @@
 #include "shim/commands/doctor.hpp"
 #include "shim/commands/output.hpp"
 #include "shim/commands/status.hpp"
-#include "shim/io/descriptor.hpp"
 #include "shim/io/process.hpp"
+#include "shim/io/standard_stream.hpp"
 #include "shim/options/options.hpp"
 
 namespace {

@@ -26,6 +26,12 @@ enum class Reason : std::uint8_t {
 /// As in the table of contract 9: `backend-unavailable`.
 [[nodiscard]] std::string_view name(Reason reason);
 
+/// What is said of a request whose link was lost under it.
+inline constexpr std::string_view lost_while_running =
+    "The connection to the MCP backend was lost while this was running. It may or may not have "
+    "been "
+    "carried out; check before you repeat it.";
+
 /// What is known about the link when a request is settled. Plain data.
 struct Circumstances {
   unsigned attempt = 0;  ///< failed attempts so far; 0 is left out of the answer

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "common/check.hpp"
+#include "common/mcp.hpp"
 #include "common/text.hpp"
 #include "common/units.hpp"
 
@@ -239,9 +240,7 @@ void Session::lose_link(const Loss& loss) {
   });
   for (const BackendRequests::Open& open : backend_requests_.take_all()) {
     if (!is_mcp()) continue;  // the host would not know what to make of it
-    write_host(jsonrpc::notification(
-        "notifications/cancelled",
-        R"({"requestId":)" + open.host_id + R"(,"reason":"the backend that asked is gone"})"));
+    write_host(mcp::cancelled(open.host_id, "the backend that asked is gone"));
   }
 }
 
@@ -254,9 +253,7 @@ void Session::settle_lost(Request& request) {
   const bool again = request.waits_for_ever() ||
                      (request.replayable && !request.replayed && !request.kept_text.empty());
   if (!again) {
-    settle(pending_.remove(request.id), Reason::outcome_unknown,
-           "The connection to the MCP backend was lost while this was running. It may or may not "
-           "have been carried out; check before you repeat it.");
+    settle(pending_.remove(request.id), Reason::outcome_unknown, lost_while_running);
     return;
   }
   request.sent_before = true;
@@ -291,9 +288,7 @@ void Session::expire_in_flight() {
   while (const Request* const late = pending_.timed_out(now_)) {
     const Request request = pending_.remove(late->id);
     if (is_mcp() && request.sent_in == epoch()) {
-      enqueue(jsonrpc::notification("notifications/cancelled",
-                                    R"({"requestId":)" + request.id + R"(,"reason":"timeout"})"),
-              {}, ++last_order_, epoch());
+      enqueue(mcp::cancelled(request.id, "timeout"), {}, ++last_order_, epoch());
     }
     settle(request, Reason::request_timeout,
            "The MCP backend has said nothing about this for " +
@@ -339,8 +334,7 @@ Estate Session::abandon(Actions& out) {
   }
   for (const BackendRequests::Open& open : backend_requests_.take_all()) {
     if (!is_mcp()) continue;
-    write_host(
-        jsonrpc::notification("notifications/cancelled", R"({"requestId":)" + open.host_id + "}"));
+    write_host(mcp::cancelled(open.host_id));
   }
   return {.legacy = std::move(legacy_),
           .backend_requests = std::move(backend_requests_),

@@ -345,9 +345,7 @@ void Session::settle(const Request& request, Reason reason, std::string_view sai
       reason != Reason::request_timeout) {
     // Whatever keeps it from being sent again: it may have been carried out the first time.
     reason = Reason::outcome_unknown;
-    said =
-        "The connection to the MCP backend was lost while this was running. It may or may not "
-        "have been carried out; check before you repeat it.";
+    said = lost_while_running;
   }
   ++counters_.settled[static_cast<std::size_t>(reason)];
   write_host(failure(request, reason, said,

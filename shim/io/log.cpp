@@ -19,6 +19,7 @@
 #include "common/jsonrpc.hpp"
 #include "common/text.hpp"
 #include "shim/io/descriptor.hpp"
+#include "shim/io/standard_stream.hpp"
 
 namespace shim {
 namespace {

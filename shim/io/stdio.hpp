@@ -7,8 +7,8 @@
 
 #include "common/line_framer.hpp"
 #include "shim/core/event.hpp"
-#include "shim/io/descriptor.hpp"
 #include "shim/io/loop.hpp"
+#include "shim/io/standard_stream.hpp"
 
 namespace shim {
 

@@ -107,8 +107,10 @@ void Backend::process(Epoch connection, std::string_view text) {
 
 void Backend::notification(Epoch connection, std::string_view text, const Json& message) {
   const std::string method = string_at(message, "method");
-  if (method != "notifications/initialized") return;
   Connection* const from = find(connection);
+  if (method == "notifications/cancelled")
+    from->subscriptions.erase(std::string(raw_member(text, "params", "requestId")));
+  if (method != "notifications/initialized") return;
   if (!from->greeted) world_.model().rejected(connection, std::string(text));
   from->initialized = true;
 }
@@ -118,7 +120,9 @@ void Backend::request(Epoch connection, std::string_view text, const Json& messa
   const BackendFaults& faults = world_.plan().backend;
   const std::string method = string_at(message, "method");
   const bool strict = world_.plan().settings.protocol != shim::Protocol::jsonrpc;
-  const bool welcome = method == "initialize" || method == "ping" || from->initialized;
+  const bool modern = raw_member(raw_member(text, "params", "_meta"),
+                                 "io.modelcontextprotocol/protocolVersion") != "";
+  const bool welcome = method == "initialize" || method == "ping" || modern || from->initialized;
   const std::string_view id = raw_member(text, "id");
   const std::uint64_t seq = number_at(message, "params", "seq");
   if (strict && !welcome) {
@@ -140,7 +144,11 @@ void Backend::request(Epoch connection, std::string_view text, const Json& messa
   if (!token.empty() && world_.chance(faults.progress)) {
     plan_progress(connection, token, time);
   }
-  serve(connection, method, std::move(answer), time);
+  if (modern && method == "subscriptions/listen" && answer.find("error") == std::string::npos) {
+    subscribe(connection, id, seq, time);
+  } else {
+    serve(connection, method, std::move(answer), time);
+  }
   if (world_.chance(faults.ask_host)) ask_host(connection);
 }
 
@@ -177,6 +185,36 @@ std::string Backend::answer_to(Connection& connection, std::string_view text, co
   if (method == "logging/setLevel") connection.level = string_at(message["params"], "level");
   if (method == "tools/list") return result_of(id, R"("tools":)" + tools() + ",", seq);
   return result_of(id, "", seq);
+}
+
+void Backend::subscribe(Epoch connection, std::string_view id, std::uint64_t seq, Duration time) {
+  find(connection)->subscriptions[std::string(id)] = seq;
+  later(time, [this, connection, id = std::string(id)] {
+    const Connection* const to = find(connection);
+    if (to == nullptr || !to->subscriptions.contains(id)) return;
+    send_dressed(
+        connection,
+        R"({"jsonrpc":"2.0","method":"notifications/subscriptions/acknowledged","params":{)"
+        R"("notifications":{"toolsListChanged":true},"_meta":{)"
+        R"("io.modelcontextprotocol/subscriptionId":)" +
+            id + "}}}");
+  });
+}
+
+void Backend::end_subscriptions() {
+  do_or_wait([this, with_result = world_.random().chance(0.6)] {
+    Connection* const to = find(connection());
+    if (to == nullptr) return;
+    for (const auto& [id, seq] : std::exchange(to->subscriptions, {})) {
+      if (with_result) {
+        deliver(connection(), result_of(id, "", seq));
+      } else {
+        send(connection(),
+             R"({"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":)" + id +
+                 "}}");
+      }
+    }
+  });
 }
 
 void Backend::serve(Epoch connection, const std::string& method, std::string answer,

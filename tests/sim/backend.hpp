@@ -18,10 +18,11 @@ namespace sim {
 
 class World;
 
-/// A legacy MCP server that crashes, restarts without memory, and sends what it should not.
+/// An MCP server of both eras that crashes, restarts without memory, and sends what it should not.
 ///
-/// It serves a request only after `initialize` and `notifications/initialized` on the same
-/// connection. Each answer carries, as `to`, the host's number (`params.seq`) of the request.
+/// It serves a request of the legacy era only after `initialize` and `notifications/initialized` on
+/// the same connection. Each answer carries, as `to`, the host's number (`params.seq`) of the
+/// request.
 class Backend {
  public:
   explicit Backend(World& world) : world_(world) {}
@@ -41,6 +42,8 @@ class Backend {
   void change_tools() { catalog_ = (catalog_ + 1) % 3; }
   /// The raw `tools` member of its answer to tools/list.
   [[nodiscard]] std::string tools() const;
+  /// As one does that shuts down, with results or cancellations.
+  void end_subscriptions();
   /// Whether some request on a connection that lives will never be answered.
   [[nodiscard]] bool has_swallowed() const;
 
@@ -96,6 +99,7 @@ class Backend {
     std::uint64_t next_id = 0;                   ///< of requests to the host
     std::map<std::string, std::uint64_t> asked;  ///< raw id to tag
     std::string level;
+    std::map<std::string, std::uint64_t> subscriptions;  ///< raw id to seq
   };
   struct Held {
     Epoch connection;
@@ -106,6 +110,7 @@ class Backend {
   void notification(Epoch connection, std::string_view text, const Json& message);
   [[nodiscard]] std::string answer_to(Connection& connection, std::string_view text,
                                       const Json& message);
+  void subscribe(Epoch connection, std::string_view id, std::uint64_t seq, Duration time);
   void serve(Epoch connection, const std::string& method, std::string answer, Duration time);
   void deliver(Epoch connection, const std::string& answer);
   void send_faulty(Epoch connection, const std::string& answer);

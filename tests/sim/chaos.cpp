@@ -65,10 +65,12 @@ void World::begin_chaos() {
         [this] { link_.stall(random().between(Duration(0), plan_.link.stall_max)); });
   every(plan_.link.half_open_gap, [this] { link_.half_open(chance(plan_.link.kernel_notices)); });
   every(plan_.backend.kill_gap, [this] {
-    backend_.kill(random().chance(0.7) ? Duration(0) : random().between(Duration(0), Duration(2s)));
-    backend_.set_version(chance(plan_.backend.other_version) ? "2024-11-05" : "2025-06-18");
-    if (chance(plan_.backend.other_tools)) backend_.change_tools();
-    after(random().between(Duration(0), plan_.backend.down_max), [this] { backend_.start(); });
+    if (chance(plan_.backend.says_goodbye)) {
+      backend_.end_subscriptions();
+      after(random().between(Duration(0), Duration(12s)), [this] { restart_backend(); });
+    } else {
+      restart_backend();
+    }
   });
   every(plan_.odd_gap, [this] {
     if (chance(plan_.hangup)) tell(shim::event::ReconnectRequested{});
@@ -77,9 +79,18 @@ void World::begin_chaos() {
       tell(shim::event::MachineResumed{random().between(5s, 3600s)});
     }
     if (chance(plan_.core_failure)) replace_core();
+    if (chance(plan_.backend.ends_subscriptions)) backend_.end_subscriptions();
   });
   begin_moods();
   host_.begin_life();
+}
+
+void World::restart_backend() {
+  if (calm_) return;
+  backend_.kill(random().chance(0.7) ? Duration(0) : random().between(Duration(0), Duration(2s)));
+  backend_.set_version(chance(plan_.backend.other_version) ? "2024-11-05" : "2025-06-18");
+  if (chance(plan_.backend.other_tools)) backend_.change_tools();
+  after(random().between(Duration(0), plan_.backend.down_max), [this] { backend_.start(); });
 }
 
 void World::begin_moods() {

@@ -11,6 +11,13 @@ namespace sim {
 
 using namespace std::chrono_literals;
 
+namespace {
+
+constexpr const char* modern_meta =
+    R"("_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28"},)";
+
+}  // namespace
+
 Host::Host(World& world) : world_(world), framer_(world.plan().settings.max_message) {}
 
 std::string Host::new_id() {
@@ -65,6 +72,17 @@ std::uint64_t Host::call(const std::string& tool) {
 std::uint64_t Host::call_with_token(const std::string& token) {
   return request("tools/call", call_members("add") + R"("_meta":{"progressToken":)" + token + "},");
 }
+
+std::uint64_t Host::subscribe() {
+  // An id that no backend uses for a request of its own.
+  const std::string id = "\"s" + std::to_string(++last_number_) + "\"";
+  say(build(id, "subscriptions/listen",
+            std::string(modern_meta) + R"("notifications":{"toolsListChanged":true},)"));
+  open_.push_back({id, last_seq_, "subscriptions/listen"});
+  return last_seq_;
+}
+
+std::uint64_t Host::request_modern_tools() { return request("tools/list", modern_meta); }
 
 std::uint64_t Host::notify(const std::string& method, const std::string& members) {
   say(build({}, method, members));
@@ -201,12 +219,13 @@ void Host::react(const std::string& line) {
       answer(line);
     } else {
       ++notifications_heard_[line];
+      if (string_at(message, "method") == "notifications/cancelled")
+        forget(raw_member(line, "params", "requestId"));
     }
     return;
   }
   const std::string id(raw_member(line, "id"));
-  const auto open = std::ranges::find(open_, id, &Open::id);
-  if (open != open_.end()) open_.erase(open);
+  forget(id);
   if (state_ != State::greeting || id != greeting_id_) return;
   if (message.contains("error")) {
     state_ = State::silent;
@@ -214,6 +233,12 @@ void Host::react(const std::string& line) {
   }
   state_ = State::active;
   notify("notifications/initialized");
+}
+
+/// A request of its own has come to its end.
+void Host::forget(std::string_view id) {
+  const auto open = std::ranges::find(open_, id, &Open::id);
+  if (open != open_.end()) open_.erase(open);
 }
 
 /// Answers a request of the backend, as the host's habits are.

@@ -49,6 +49,10 @@ class Host {
   std::uint64_t call(const std::string& tool = "add");
   /// Likewise, with a progress token (raw JSON).
   std::uint64_t call_with_token(const std::string& token);
+  /// Subscribes to changes of the list of tools, as the modern era does.
+  std::uint64_t subscribe();
+  /// Asks for the tools as the modern era does.
+  std::uint64_t request_modern_tools();
   std::uint64_t notify(const std::string& method, const std::string& members = {});
   void cancel(std::uint64_t seq);
   /// Writes a line, whatever it is.
@@ -87,6 +91,7 @@ class Host {
   void read();
   void react(const std::string& line);
   void answer(const std::string& line);
+  void forget(std::string_view id);
 
   // host_life.cpp: what it does by itself.
   void live();
@@ -96,6 +101,7 @@ class Host {
   void say_batch();
   void ask_something();
   void change_setting();
+  void be_modern();
   void cancel_something();
   void reuse_an_id();
   void say_too_much();

@@ -54,6 +54,7 @@ void Host::act_once() {
   if (world_.chance(habits.batch)) return say_batch();
   if (world_.chance(habits.notify)) notify("notifications/roots/list_changed");
   if (world_.random().chance(0.1)) return change_setting();
+  if (world_.chance(habits.modern)) return be_modern();
   ask_something();
 }
 
@@ -98,6 +99,16 @@ void Host::change_setting() {
       return;
     default:
       if (!is_open("resources/")) request("resources/unsubscribe", uri);
+  }
+}
+
+/// Both eras may mix in one session.
+void Host::be_modern() {
+  if (world_.plan().settings.protocol == shim::Protocol::jsonrpc) return;
+  if (world_.random().chance(0.5)) {
+    request_modern_tools();
+  } else if (std::ranges::count(open_, "subscriptions/listen", &Open::method) < 3) {
+    subscribe();
   }
 }
 

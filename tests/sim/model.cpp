@@ -58,6 +58,7 @@ void Model::turn_ends(const CoreView& core) {
   judge_wish(core);
   judge_pulse(core);
   judge_keepalives(core);
+  judge_last_words(core);
   if (core.phase != Phase::ready && core.deadlines_done) judge_waiting(core);
 }
 
@@ -89,7 +90,7 @@ void Model::judge_waiting(const CoreView& core) {
       }
       continue;
     }
-    if (settings_.queue_timeout == Duration::zero()) continue;
+    if (settings_.queue_timeout == Duration::zero() || ask.subscription) continue;
     if (now_ < since + settings_.queue_timeout) {
       if (core.deadline && *core.deadline > since + settings_.queue_timeout) {
         fail("no deadline is armed for the queue timeout of " + ask.text);
@@ -145,6 +146,11 @@ void Model::judge_bounds(const CoreView& core) {
 const Ask* Model::ask(std::uint64_t seq) const {
   const auto found = asks_.find(seq);
   return found == asks_.end() ? nullptr : &found->second;
+}
+
+std::size_t Model::open_asks() const {
+  return static_cast<std::size_t>(std::ranges::count_if(
+      open_, [this](const auto& open) { return !asks_.at(open.second).acknowledged; }));
 }
 
 std::string Model::open_list() const {

@@ -45,9 +45,15 @@ struct Ask {
   std::string method, token, params, text;
   std::uint64_t call = 0;       ///< number of a tools/call, else 0
   bool harmless = false;        ///< the called tool is annotated as read-only
+  bool modern = false;          ///< of that era
+  bool subscription = false;    ///< a `subscriptions/listen` of it
+  bool acknowledged = false;    ///< which the host takes for live
   bool id_used_before = false;  ///< so that a late answer may be taken for this one's
   TimePoint asked;
   std::vector<Epoch> sent;  ///< links it was written to
+  /// What the backend has ended the subscription with on the present link, as the host would see
+  /// it, and when.
+  std::optional<std::pair<std::string, TimePoint>> last_word;
   std::optional<std::uint64_t> closed_in_turn;
   TimePoint closed_at;
   bool cancelled = false;
@@ -117,7 +123,8 @@ class Model {
     return parse(legacy_.version).is_string() ? parse(legacy_.version).get<std::string>() : "";
   }
   [[nodiscard]] std::uint64_t asked_count() const { return asks_.size(); }
-  [[nodiscard]] std::size_t open_asks() const { return open_.size(); }
+  /// How many requests wait for something; a live subscription does not.
+  [[nodiscard]] std::size_t open_asks() const;
   [[nodiscard]] std::string open_list() const;
   [[nodiscard]] std::uint64_t executions(std::uint64_t call) const;
   [[nodiscard]] bool has_failed() const { return !failure_.empty(); }
@@ -150,7 +157,7 @@ class Model {
     std::vector<std::pair<std::string, std::string>> to_restore;  ///< method and raw params
     std::uint64_t last_seq = 0;
     std::set<std::string> own_ids;
-    std::map<std::string, std::string> own_lists;  ///< raw id to method
+    std::map<std::string, std::string> own_lists;  ///< raw id to key of a list
     bool asked_debug = false;                      ///< of the backend, for heartbeats
   };
   /// What is known of the backend at the other end of the present link (contract 7).
@@ -224,7 +231,21 @@ class Model {
   void judge_offline_answer(const Ask& ask, const Json& message);
   void shown_list(const Ask& ask, const Json& message);
   [[nodiscard]] bool judge_list_changed(const std::string& line, const std::string& method);
-  [[nodiscard]] bool take_own_list(const std::string& id, const std::string& method);
+  [[nodiscard]] bool take_own_list(const std::string& id, const std::string& method,
+                                   std::string_view params);
+  [[nodiscard]] bool tools_have_changed(const Json& shown, const std::string& key) const;
+
+  // model_subscriptions.cpp: those of the modern era (contract 5.2).
+  [[nodiscard]] Ask* open_subscription(std::string_view id);
+  void note_acknowledgement(std::string_view line);
+  void note_last_word(std::string_view id, std::string_view line);
+  [[nodiscard]] bool take_last_word(Ask& ask, const std::string& line);
+  void judge_acknowledgement(const std::string& line);
+  [[nodiscard]] bool take_cancelled_subscription(const std::string& line);
+  void judge_last_words(const CoreView& core);
+  [[nodiscard]] bool is_in_flight(const Ask& ask) const {
+    return live_ != 0 && !ask.sent.empty() && ask.sent.back() == live_;
+  }
 
   // model_liveness.cpp
   [[nodiscard]] bool is_busy() const;
@@ -247,7 +268,7 @@ class Model {
   [[nodiscard]] bool judge_own_log(const std::string& line, const Json& message);
   void judge_keepalives(const CoreView& core);
   /// When the oldest request came that keepalives may be about.
-  [[nodiscard]] std::optional<TimePoint> oldest_ask(bool with_initialize) const;
+  [[nodiscard]] std::optional<TimePoint> oldest_ask(bool for_log) const;
   [[nodiscard]] bool takes_logs() const;
   [[nodiscard]] bool is_below(std::string_view level) const;
   [[nodiscard]] Duration heartbeat_grace() const;
@@ -324,7 +345,10 @@ class Model {
   TimePoint host_busy_;                 ///< when it last had anything to read
   TimePoint host_full_;                 ///< when the host had last more to read than is added to
   std::set<std::string> came_in_turn_;  ///< what the backend sent, as it may be passed on
-  std::map<std::string, Json> fresh_in_turn_;  ///< list method to the result the shim has asked for
+  std::map<std::string, Json>
+      fresh_in_turn_;                   ///< key of a list to the result the shim has asked for
+  std::optional<Json> modern_tools_;    ///< the list that the host saw last in that era
+  bool modern_told_ = false;            ///< that it has changed since then
   std::set<std::string> real_results_;  ///< every result that a backend ever gave, normalised
 
   std::map<std::string, Asked> asked_;  ///< raw id towards the host

@@ -127,6 +127,11 @@ void Model::host_request(std::string_view text, const Json& message) {
   ask.text = text;
   ask.params = raw_member(text, "params");
   ask.token = raw_member(raw_member(ask.params, "_meta"), "progressToken");
+  ask.modern = reads_mcp() && !raw_member(raw_member(ask.params, "_meta"),
+                                          "io.modelcontextprotocol/protocolVersion")
+                                   .empty();
+  ask.subscription = ask.modern && method == "subscriptions/listen";
+  if (ask.modern) mcp_known_ = true;
   ask.asked = now_;
   ask.id_used_before = !used_ids_.insert(id).second;
   if (method == "tools/call") {
@@ -260,6 +265,8 @@ void Model::settle(Ask& ask, const std::string& line, const Json& message) {
   const Json data = own_data(message);
   if (error_code(message) == shim::jsonrpc::internal_error && replaced_in_turn_ == turn_) {
     // The core has failed a check and told everybody.
+  } else if (take_last_word(ask, line)) {
+    // Its subscription has ended.
   } else if (data.is_object() && string_at(data, "source") == "mcp-ws-shim") {
     judge_own_answer(ask, message, data);
   } else if (may_be_offline(ask) && !came_in_turn_.contains(line)) {
@@ -304,9 +311,11 @@ void Model::judge_own_answer(const Ask& ask, const Json& message, const Json& da
     if (link_paused_) fail("given up while its answer was not read: " + ask.text);
     if (told_of_timeout_.erase(ask.id) == 0) timed_out_.insert(ask.id);
   }
-  if (reason == "queue-full" && phase_before_ == shim::Phase::ready) {
+  if (reason == "queue-full" && phase_before_ == shim::Phase::ready && !ask.subscription) {
     fail("refused for lack of room while ready: " + ask.text);
   }
+  if (ask.subscription && reason == "backend-unavailable" && !closing_)
+    fail("a subscription waits for ever: " + ask.text);
   if (reason == "backend-unavailable" && !closing_ &&
       (settings_.queue_timeout == Duration::zero() || now_ < ask.asked + settings_.queue_timeout)) {
     fail("given up before the queue timeout: " + ask.text);
@@ -364,7 +373,9 @@ void Model::host_asked(const std::string& line, const Json& message) {
 
 void Model::host_told(const std::string& line, const Json& message) {
   const std::string method = string_at(message, "method");
+  if (method == "notifications/subscriptions/acknowledged") return judge_acknowledgement(line);
   if (method == "notifications/cancelled") {
+    if (take_cancelled_subscription(line)) return;
     const auto asked = asked_.find(std::string(raw_member(line, "params", "requestId")));
     if (asked != asked_.end() && asked->second.open) {
       close_asked(asked->first);

@@ -118,7 +118,7 @@ bool Model::takes_logs() const {
 bool Model::judge_own_log(const std::string& line, const Json& message) {
   if (logger(message) != "mcp-ws-shim" || came_in_turn_.contains(line)) return false;
   if (!settings_.keepalive.log || !takes_logs()) fail("nobody wants such logs: " + line);
-  const auto oldest = oldest_ask(false);
+  const auto oldest = oldest_ask(true);
   if (!oldest || now_ < std::max(*oldest, log_told_) + settings_.keepalive_interval)
     fail("too early: " + line);
   if (string_at(message["params"], "level") != "info" || message["params"]["data"].empty())
@@ -131,16 +131,18 @@ void Model::write_space(std::size_t unread_bytes) {
   if (!reads_mcp() || !settings_.keepalive.whitespace) fail("nobody wants spaces");
   if (finished_) fail("wrote a space after Finish");
   if (unread_bytes > 0) fail("a space that may come to stand within a line");
-  if (open_.empty()) fail("a space, but nobody waits");
+  if (open_asks() == 0) fail("a space, but nobody waits");
   if (now_ < host_told_ + settings_.keepalive_interval) fail("a space too early");
   host_told_ = now_;
 }
 
-std::optional<TimePoint> Model::oldest_ask(bool with_initialize) const {
+std::optional<TimePoint> Model::oldest_ask(bool for_log) const {
   std::optional<TimePoint> oldest;
   for (const auto& [id, seq] : open_) {
     const Ask& ask = asks_.at(seq);
-    if (!with_initialize && ask.method == "initialize") continue;
+    if (ask.acknowledged) continue;
+    // Our hosts' modern requests do not ask for log messages.
+    if (for_log && (ask.method == "initialize" || ask.modern)) continue;
     if (!oldest || ask.asked < *oldest) oldest = ask.asked;
   }
   return oldest;
@@ -166,12 +168,12 @@ void Model::judge_keepalives(const CoreView& core) {
   }
   // These are about the session; its timer may have begun with an earlier request.
   const TimePoint long_ago = now_ - 2 * interval - 2 * timer_lag_;
-  const auto oldest = oldest_ask(false);
+  const auto oldest = oldest_ask(true);
   if (modes.log && oldest && *oldest < long_ago && log_told_ < long_ago && host_full_ < long_ago &&
       log_unwanted_ < long_ago) {
     fail("a keepalive in the log is missing");
   }
-  const auto oldest_of_all = oldest_ask(true);
+  const auto oldest_of_all = oldest_ask(false);
   if (core.unread_by_host_bytes > 0) host_busy_ = now_;
   if (modes.whitespace && oldest_of_all && *oldest_of_all < long_ago && host_told_ < long_ago &&
       host_busy_ < long_ago) {

@@ -72,9 +72,10 @@ void Model::link_lost(Epoch epoch, std::optional<Duration> retry_after) {
   may_hurry_ = false;
   retry_after_ = retry_after.value_or(Duration(0));
   for (const auto& [id, seq] : open_) {
-    const Ask& ask = asks_.at(seq);
+    Ask& ask = asks_.at(seq);
     if (ask.sent.empty() || ask.sent.back() != live_) continue;
     quiet_since_.erase(seq);
+    ask.last_word.reset();  // it goes on at the next link
     if (const auto known = progress_.find(ask.token); known != progress_.end())
       known->second.ours = true;  // should it be sent again, its values may start again
   }
@@ -134,7 +135,8 @@ void Model::link_request(Epoch epoch, const std::string& text, const Json& messa
     fail("sent again although it may have been delivered: " + text);
   }
   ask.sent.push_back(epoch);
-  if (settings_.request_timeout > Duration(0) && !(reads_mcp() && ask.method == "initialize"))
+  if (settings_.request_timeout > Duration(0) && !ask.subscription &&
+      !(reads_mcp() && ask.method == "initialize"))
     quiet_since_[ask.seq] = now_;
 }
 
@@ -188,7 +190,7 @@ bool Model::is_own(const std::string& text, const Json& message) {
   } else if (settings_.request_heartbeats && !watch_.asked_debug && method == "logging/setLevel" &&
              raw_member(text, "params") == legacy_.level_params) {
     forget_heartbeats();  // the backend did not want the other level
-  } else if (take_own_list(id, method)) {
+  } else if (take_own_list(id, method, raw_member(text, "params"))) {
     // To be compared with what the host was shown.
   } else if (!take_restore(method, raw_member(text, "params"))) {
     fail("sent a request that nobody wants: " + text);
@@ -285,7 +287,7 @@ void Model::in_order(std::uint64_t seq) {
 
 bool Model::may_be_sent_again(const Ask& ask) const {
   if (!reads_mcp()) return false;
-  if (ask.method == "initialize") return true;
+  if (ask.method == "initialize" || ask.subscription) return true;
   if (ask.sent.size() > 1 || settings_.replay == shim::Replay::never) return false;
   if (settings_.replay == shim::Replay::always) return true;
   return std::ranges::find(read_only, ask.method) != read_only.end() || ask.harmless;

@@ -32,6 +32,9 @@ std::string flat(std::string_view text) {
   return out;
 }
 
+/// The list of tools of the modern era, which has a history of its own.
+constexpr const char* modern_tools_key = "modern tools/list";
+
 }  // namespace
 
 /// One message that the backend has sent in this turn.
@@ -43,6 +46,9 @@ void Model::came(std::string_view element, const Json& message) {
     const std::string method = string_at(message, "method");
     if (method == "notifications/progress") note_progress(flat(element));
     if (method == "notifications/message") note_log(flat(element), message);
+    if (method == "notifications/subscriptions/acknowledged") note_acknowledgement(flat(element));
+    if (method == "notifications/cancelled")
+      note_last_word(raw_member(element, "params", "requestId"), flat(element));
     return;
   }
   if (watch_.asked_debug && raw_member(element, "id") == watch_.own_id &&
@@ -54,6 +60,9 @@ void Model::came(std::string_view element, const Json& message) {
   if (!message.contains("result")) return;
   real_results_.insert(message["result"].dump());
   const std::string id(raw_member(element, "id"));
+  if (!message.contains("error") && string_at(message, "jsonrpc") == "2.0" &&
+      !stands_twice(element))
+    note_last_word(id, flat(element));
   if (const auto own = watch_.own_lists.find(id); own != watch_.own_lists.end()) {
     fresh_in_turn_[own->second] = message["result"];
   }
@@ -96,7 +105,7 @@ void Model::judge_offline_answer(const Ask& ask, const Json& message) {
   if (list != nullptr) {
     const bool empty = result == Json{{list->member, Json::array()}};
     // Our backends have no capability but tools: of all else they have none.
-    const bool may_be_empty = legacy_.minimal || list->method != "tools/list";
+    const bool may_be_empty = (legacy_.minimal && !ask.modern) || list->method != "tools/list";
     if (!empty || !may_be_empty) fail("an invented list: " + message.dump());
     return;
   }
@@ -114,18 +123,33 @@ void Model::judge_offline_answer(const Ask& ask, const Json& message) {
 void Model::shown_list(const Ask& ask, const Json& message) {
   const List* const list = find_list(ask.method);
   if (list == nullptr || !reads_mcp()) return;
+  if (ask.modern) {
+    modern_tools_ = message["result"];
+    modern_told_ = false;
+    return;
+  }
   legacy_.shown[ask.method] = message["result"];
   legacy_.told.erase(std::string(list->changed));
 }
 
 /// The shim asks for a list of its own accord, to compare it.
-bool Model::take_own_list(const std::string& id, const std::string& method) {
-  if (find_list(method) == nullptr || !legacy_.shown.contains(method)) return false;
-  const bool again = std::ranges::any_of(
-      watch_.own_lists, [&method](const auto& own) { return own.second == method; });
-  if (again || watch_.stage < Watch::Stage::restore) return false;
-  watch_.own_lists[id] = method;
+bool Model::take_own_list(const std::string& id, const std::string& method,
+                          std::string_view params) {
+  const bool modern = !raw_member(params, "_meta").empty();
+  const bool was_shown = modern ? modern_tools_ && method == "tools/list"
+                                : find_list(method) != nullptr && legacy_.shown.contains(method);
+  const std::string key = modern ? modern_tools_key : method;
+  const bool again =
+      std::ranges::any_of(watch_.own_lists, [&key](const auto& own) { return own.second == key; });
+  if (!was_shown || again || watch_.stage < Watch::Stage::restore) return false;
+  watch_.own_lists[id] = key;
   return true;
+}
+
+bool Model::tools_have_changed(const Json& shown, const std::string& key) const {
+  const auto fresh = fresh_in_turn_.find(key);
+  return fresh != fresh_in_turn_.end() &&
+         fresh->second.value("tools", Json()) != shown.value("tools", Json());
 }
 
 /// A list_changed that no backend has sent: only if what the host was shown is no longer true.
@@ -133,6 +157,16 @@ bool Model::judge_list_changed(const std::string& line, const std::string& metho
   const bool is_one =
       std::ranges::any_of(lists, [&method](const List& list) { return list.changed == method; });
   if (!is_one || !reads_mcp() || came_in_turn_.contains(line)) return false;
+  const std::string_view subscription =
+      raw_member(raw_member(line, "params", "_meta"), "io.modelcontextprotocol/subscriptionId");
+  if (!subscription.empty()) {
+    const Ask* const to = open_subscription(subscription);
+    if (to == nullptr || !to->acknowledged || !modern_tools_ ||
+        !tools_have_changed(*modern_tools_, modern_tools_key))
+      fail("announces a change to a subscription, without need: " + line);
+    modern_told_ = true;
+    return true;
+  }
   for (const List& list : lists) {
     const auto shown = legacy_.shown.find(std::string(list.method));
     if (list.changed != method || shown == legacy_.shown.end()) continue;
@@ -154,6 +188,14 @@ bool Model::judge_list_changed(const std::string& line, const std::string& metho
 }
 
 void Model::judge_told(std::string_view tools) {
+  const bool is_subscribed = std::ranges::any_of(open_, [this](const auto& open) {
+    const Ask& ask = asks_.at(open.second);
+    return ask.acknowledged && !ask.last_word && is_in_flight(ask);
+  });
+  if (is_subscribed && modern_tools_ && !modern_told_ &&
+      modern_tools_->value("tools", Json()) != parse(tools)) {
+    fail("the subscriber was not told that the tools have changed");
+  }
   const auto shown = legacy_.shown.find("tools/list");
   if (!reads_mcp() || shown == legacy_.shown.end() || !legacy_.initialized) return;
   if (greeted_again_) return;  // what it was shown may be of the session before

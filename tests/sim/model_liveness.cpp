@@ -75,11 +75,11 @@ void Model::pause_link(Epoch epoch, bool paused) {
   for (auto& [seq, since] : quiet_since_) since = now_;
 }
 
-/// Whether a request of the host is in flight.
+/// Whether a request of the host is in flight that is to be answered.
 bool Model::is_busy() const {
   return std::ranges::any_of(open_, [this](const auto& open) {
     const Ask& ask = asks_.at(open.second);
-    return !ask.sent.empty() && ask.sent.back() == live_;
+    return !ask.subscription && is_in_flight(ask);
   });
 }
 

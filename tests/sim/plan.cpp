@@ -106,6 +106,8 @@ void draw_backend(Prng& random, BackendFaults& backend) {
   backend.cancel_asked = perhaps(random, 0.5);
   backend.other_version = random.chance(0.15) ? random.unit() * 0.5 : 0;
   backend.other_tools = perhaps(random, 0.5);
+  backend.says_goodbye = perhaps(random, 1);
+  backend.ends_subscriptions = perhaps(random, 0.3);
   backend.service_max = one_of<Duration>(random, {2ms, 100ms, 2s, 10s});
   backend.kill_gap = perhaps(random, 2s, 40s);
   backend.down_max = one_of<Duration>(random, {50ms, 2s, 20s, 60s});
@@ -150,6 +152,7 @@ void draw_host(Prng& random, HostHabits& host) {
                          &host.answers_late, &host.answers_never, &host.answers_twice}) {
     *chance = perhaps(random, 0.3);
   }
+  host.modern = perhaps(random, 0.3);
   host.invalid = perhaps(random, 0.1);
   host.oversize = perhaps(random, 0.05);
   host.bad_answer = perhaps(random, 0.3);

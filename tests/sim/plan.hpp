@@ -51,8 +51,10 @@ struct BackendFaults {
   double batch = 0, pretty = 0, half_emoji = 0;
   double progress = 0, odd_progress = 0, stray_progress = 0, ask_host = 0, cancel_asked = 0,
          notify = 0;
-  double other_version = 0;  ///< after a restart
-  double other_tools = 0;    ///< likewise
+  double other_version = 0;       ///< after a restart
+  double other_tools = 0;         ///< likewise
+  double says_goodbye = 0;        ///< it ends its subscriptions, and only then itself
+  double ends_subscriptions = 0;  ///< and goes on
   Duration service_max = std::chrono::milliseconds(5);
   Duration kill_gap{};  ///< mean time between two crashes; zero: never
   Duration down_max = std::chrono::seconds(20);
@@ -91,6 +93,7 @@ struct HostHabits {
   Duration gap_max = std::chrono::seconds(1);  ///< between two things it does
   double burst = 0, cancel = 0, reuse_id = 0, invalid = 0, batch = 0, blank = 0, oversize = 0;
   double notify = 0, ping = 0, greet_again = 0, bad_answer = 0;
+  double modern = 0;  ///< subscribes, or asks for tools as the modern era does
   double answers_late = 0, answers_never = 0, answers_twice = 0;
   double slow_reader = 0;  ///< chance, per line, that it stops reading for a while
   Duration read_pause_max = std::chrono::seconds(5);

@@ -215,3 +215,42 @@ TEST_CASE("scenario: a wish to reconnect is granted at once, though not sooner t
   }
   check_peace(world);
 }
+
+TEST_CASE("scenario: a subscription outlives restarts, and the host notices nothing") {
+  World world(calm_plan(), 11);
+  settle_in(world);
+  const std::uint64_t tools = world.host().request_modern_tools();
+  const std::uint64_t subscription = world.host().subscribe();
+  world.run_for(1s);
+  CHECK(is_served(world, tools));
+  CHECK(world.model().ask(subscription)->acknowledged);
+  const std::uint64_t before = world.host().lines_heard();
+  for (std::uint64_t links = 2; links <= 4; ++links) {
+    world.backend().end_subscriptions();  // as one does that is told to stop
+    world.run_for(5s);
+    restart(world);
+    world.run_for(1s);
+    CHECK(world.backend().received("subscriptions/listen") == links);
+  }
+  world.run_for(1min);
+  CHECK(world.host().lines_heard() == before);
+  world.backend().change_tools();
+  restart(world);
+  world.run_for(1s);
+  CHECK(world.host().lines_heard() == before + 1);  // that they have changed
+  check_peace(world);
+}
+
+TEST_CASE("scenario: a subscription that the backend ends and stays has ended") {
+  World world(calm_plan(), 12);
+  settle_in(world);
+  const std::uint64_t subscription = world.host().subscribe();
+  world.run_for(1s);
+  world.backend().end_subscriptions();
+  world.run_for(9900ms);
+  CHECK(world.model().open_list().find("subscriptions/listen") == 0);
+  world.run_for(200ms);
+  CHECK(world.model().open_list().empty());
+  CHECK(world.model().ask(subscription)->closed_in_turn.has_value());
+  check_peace(world);
+}

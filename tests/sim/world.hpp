@@ -116,6 +116,7 @@ class World {
   [[nodiscard]] bool step(TimePoint end);
   // chaos.cpp
   void begin_moods();
+  void restart_backend();
   void every(const Duration& mean, const std::function<void()>& what);
   [[nodiscard]] bool admits(Part part, std::string_view name);
 

@@ -64,5 +64,14 @@ TEST_CASE("mcp: every other name means nothing") {
   }
 }
 
+TEST_CASE(
+    "mcp: a cancellation names the request as it was spelled, and a reason only if there is one") {
+  CHECK(cancelled("7") ==
+        R"({"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":7}})");
+  CHECK(cancelled(R"("a\u0062")", "it \"took\" long") ==
+        R"({"jsonrpc":"2.0","method":"notifications/cancelled","params":)"
+        R"({"requestId":"a\u0062","reason":"it \"took\" long"}})");
+}
+
 }  // namespace
 }  // namespace shim::mcp
