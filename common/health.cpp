@@ -13,6 +13,13 @@ double since_1970(WallTime at) { return seconds(at.time_since_epoch()); }
 
 }  // namespace
 
+bool HealthWriter::differs_from(const HealthWriter& other) const {
+  const auto differ = [](const std::string& a, const std::string& b) {
+    return !a.empty() && !b.empty() && a != b;
+  };
+  return differ(pid, other.pid) || differ(started_at, other.started_at);
+}
+
 std::optional<HealthReport> HealthReport::parse(std::string_view text) {
   if (text.size() > bytes_max) return std::nullopt;
   const auto json = json_value(text);
@@ -22,12 +29,12 @@ std::optional<HealthReport> HealthReport::parse(std::string_view text) {
     if (!t->is_number()) return std::nullopt;
     report.t = t->get<double>();
   }
-  for (const char* const name : {"pid", "started_at"}) {
+  for (const auto& [name, value] :
+       {std::pair("pid", &report.writer.pid), std::pair("started_at", &report.writer.started_at)}) {
     const auto member = json.find(name);
     if (member == json.end() || member->is_null()) continue;
     if (!member->is_number() && !member->is_string()) return std::nullopt;
-    report.process += std::string(name) + " " +
-                      member->dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + " ";
+    *value = member->dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
   }
   if (const auto busy = json.find("busy"); busy != json.end() && !busy->is_null()) {
     if (!busy->is_boolean()) return std::nullopt;
@@ -65,12 +72,11 @@ Health::News Health::look(TimePoint now, const HealthLook& look) {
   }
   stamp_ = stamp;
 
-  news.turned_fresh = is_change && !was_fresh && is_fresh(now);
+  news.turned_fresh = !was_fresh && is_fresh(now);
   // Who wrote a file that was left over does not matter.
-  if (is_fresh(now) && !report_.process.empty()) {
-    news.other_process = !process_.empty() && process_ != report_.process;
-    if (news.other_process) replaced_at_ = now;
-    process_ = report_.process;
+  if (is_fresh(now) && report_.writer.is_known()) {
+    news.other_writer = writer_.differs_from(report_.writer);
+    writer_ = report_.writer;
   }
   return news;
 }

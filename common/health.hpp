@@ -11,13 +11,23 @@
 /// A backend's health file (contract 7): what it says, and whether it still says it.
 namespace shim {
 
-/// What one health file holds: a JSON object. Members it does not have are absent here; so are a
-/// process or `busy` of null.
+/// Who writes a health file, as far as it says so: raw JSON, empty for what is missing or null.
+struct HealthWriter {
+  std::string pid;
+  std::string started_at;
+
+  [[nodiscard]] bool is_known() const { return !pid.empty() || !started_at.empty(); }
+  /// Whether the two are certainly not the same: what only one of them says tells nothing.
+  [[nodiscard]] bool differs_from(const HealthWriter& other) const;
+};
+
+/// What one health file holds: a JSON object. Members it does not have are absent here; so is a
+/// `busy` of null.
 struct HealthReport {
   static constexpr std::size_t bytes_max = 4096;
 
   std::optional<double> t;  ///< when it was written, in seconds since 1970, by the backend's clock
-  std::string process;      ///< raw `pid` and `started_at`; empty if it has neither
+  HealthWriter writer;
   bool busy = false;
 
   /// nullopt if `text` is no such object: longer than bytes_max, not JSON, a member of another
@@ -69,9 +79,9 @@ class Health {
 
   /// What one look has brought to light.
   struct News {
-    bool sign_of_life = false;   ///< the report has changed since the look before, or has come
-    bool turned_fresh = false;   ///< likewise, or this is the first; and it was not fresh until now
-    bool other_process = false;  ///< another process writes it
+    bool sign_of_life = false;  ///< the report has changed since the look before, or has come
+    bool turned_fresh = false;  ///< it is, and was not until now
+    bool other_writer = false;  ///< another process writes it
   };
   News look(TimePoint now, const HealthLook& look);
 
@@ -79,10 +89,8 @@ class Health {
   [[nodiscard]] bool is_fresh(TimePoint now) const;
   /// Whether a fresh report says that the backend is busy.
   [[nodiscard]] bool is_busy(TimePoint now) const { return is_fresh(now) && report_.busy; }
-  /// Whether the file has come to name another process since `then`.
-  [[nodiscard]] bool replaced_since(TimePoint then) const {
-    return replaced_at_ && *replaced_at_ > then;
-  }
+  /// Who wrote the last fresh report that said so; nobody if none has.
+  [[nodiscard]] const HealthWriter& writer() const { return writer_; }
   /// When a fresh report turns stale if it does not change; nullopt if it is not fresh at `now`.
   [[nodiscard]] std::optional<TimePoint> stale_at(TimePoint now) const;
 
@@ -98,8 +106,7 @@ class Health {
   HealthReport report_;
   std::optional<double> stamp_;          ///< `t` or time of modification of the last valid report
   std::optional<TimePoint> changed_at_;  ///< absent: it was old when first seen
-  std::string process_;                  ///< that wrote the last fresh report
-  std::optional<TimePoint> replaced_at_;
+  HealthWriter writer_;                  ///< of the last fresh report
 };
 
 }  // namespace shim

@@ -224,7 +224,7 @@ void Bridge::turn() {
     perform(actions);
   } while (!inbox_.empty() && !finished_);
   if (!tidy_at_ && bytes_since_tidied_ >= tidy_bytes) tidy_at_ = now_ + tidy_after;
-  if (health_file_) health_file_->hurry(session_->phase() != Phase::ready);
+  if (health_file_) health_file_->hurry(session_->wants_health_news(now_));
   if (!finished_) status_.update(now_, *session_);
 }
 

@@ -238,8 +238,10 @@ void Checkup::check_health_file() {
       step.detail += ", written " +
                      describe_duration(std::chrono::seconds(static_cast<long long>(age))) + " ago";
     if (age < 0) step.detail += ", written in the future";
-    if (!report->process.empty())
-      step.detail += ", by " + printable(report->process.substr(0, report->process.size() - 1), 80);
+    std::string writer;
+    if (!report->writer.pid.empty()) writer += " pid " + report->writer.pid;
+    if (!report->writer.started_at.empty()) writer += " started_at " + report->writer.started_at;
+    if (!writer.empty()) step.detail += ", by" + printable(writer, 80);
     if (health.is_busy(now)) step.detail += ", busy";
   }
   switch (state) {

@@ -85,6 +85,10 @@ struct LinkWritten {
 struct LinkChecked {
   Epoch epoch = 0;
   TimePoint heard_at;
+  /// When the latest part came of a message that is not complete yet; absent between messages.
+  /// While there is one, no other message can come (RFC 6455 § 5.4).
+  std::optional<TimePoint> part_at{};
+  bool has_unread = false;  ///< the kernel holds bytes that have not been read
 };
 struct LinkLost {
   Epoch epoch = 0;

@@ -7,11 +7,14 @@
 
 namespace shim {
 
-void Liveness::start(TimePoint now) {
+void Liveness::start(TimePoint now, const Health& health) {
   started_at_ = now;
   ping_round_trip_.reset();
-  own_report_at_.reset();
-  doubted_ = wedged_ = looking_ = false;
+  ping_out_at_.reset();
+  own_writers_.clear();
+  if (health.is_fresh(now) && health.writer().is_known()) own_writers_.push_back(health.writer());
+  has_reported_ = false;
+  suspected_ = doubted_ = wedged_ = looking_ = false;
   listen(now);
   if (heartbeat_at_) expect_heartbeat();
 }
@@ -53,17 +56,17 @@ void Liveness::heard(TimePoint now) {
 }
 
 void Liveness::pong(TimePoint now) {
-  if (pinged_at_) ping_round_trip_ = now - *std::exchange(pinged_at_, std::nullopt);
+  if (ping_out_at_) ping_round_trip_ = now - *std::exchange(ping_out_at_, std::nullopt);
   heard(now);
   if (!doubted_ || !is_judged() || timers_.armed(Timer::heartbeat)) return;
   timers_.arm(Timer::heartbeat,
-              std::max(*heartbeat_at_ + settings_.heartbeat_timeout, now + heartbeat_grace()));
+              std::max(heartbeat_base_ + settings_.heartbeat_timeout, now + heartbeat_grace()));
 }
 
 void Liveness::heartbeat(TimePoint now) {
   heard(now);
   if (settings_.heartbeat_timeout == Duration::zero()) return;
-  heartbeat_at_ = now;
+  heartbeat_at_ = heartbeat_base_ = now;
   if (!is_judged()) return;
   if (doubted_ || !timers_.armed(Timer::heartbeat)) expect_heartbeat();
 }
@@ -76,38 +79,53 @@ void Liveness::forget_heartbeats() {
 
 void Liveness::expect_heartbeat() {
   doubted_ = false;
-  timers_.arm(Timer::heartbeat, *heartbeat_at_ + settings_.heartbeat_timeout - heartbeat_grace());
+  timers_.arm(Timer::heartbeat, heartbeat_base_ + settings_.heartbeat_timeout - heartbeat_grace());
 }
 
 Duration Liveness::heartbeat_grace() const {
   return std::min<Duration>(std::chrono::seconds(5), settings_.heartbeat_timeout / 2);
 }
 
-void Liveness::pause(TimePoint now, bool paused) {
+void Liveness::pause(TimePoint now, bool paused, Epoch epoch, Actions& out) {
   if (paused) {
+    paused_at_ = now;
+    heartbeat_due_ = timers_.get(Timer::heartbeat);
     rest();
     state_ = State::unread;
     look_at(now + settings_.ping_interval);
     return;
   }
-  listen(now);
-  if (!heartbeat_at_) return;
-  heartbeat_at_ = now;
-  expect_heartbeat();
+  const bool is_short = now - paused_at_ < short_pause;
+  listen(is_short ? heard_at_ : now);
+  if (is_short) {
+    if (heartbeat_due_) timers_.arm(Timer::heartbeat, *heartbeat_due_);
+  } else if (heartbeat_at_) {
+    heartbeat_base_ = now;
+    expect_heartbeat();
+  }
+  if (suspected_) suspect(now, epoch, out);
 }
 
-void Liveness::health_changed(TimePoint now) {
-  if (!own_report_at_ && now - started_at_ <= first_report_time) own_report_at_ = now;
+void Liveness::health_changed(TimePoint now, const Health& health) {
+  const HealthWriter& writer = health.writer();
+  if (!writer.is_known() || !health.is_fresh(now)) return;
+  const bool is_first_report = awaits_first_report(now) && !std::exchange(has_reported_, true);
+  if (own_writers_.empty() || is_first_report) own_writers_.push_back(writer);
 }
 
 void Liveness::suspect(TimePoint now, Epoch epoch, Actions& out) {
+  suspected_ = state_ == State::unread;
   if (state_ == State::listening) ping(now, epoch, out);
 }
 
+/// Puts silence to the test. One ping at a time (contract 7): if other bytes came since the last,
+/// its pong is still to come, and speaks for now as well as another would.
 void Liveness::ping(TimePoint now, Epoch epoch, Actions& out) {
   state_ = State::pinged;
   pinged_at_ = now;
   timers_.arm(Timer::silence, now + settings_.pong_timeout);
+  if (ping_out_at_) return;
+  ping_out_at_ = now;
   out.emplace_back(action::PingLink{epoch});
 }
 
@@ -119,12 +137,10 @@ void Liveness::on_deadline(TimePoint now, Epoch epoch, Actions& out) {
     look(epoch, out);
   }
   if (timers_.take_due(Timer::heartbeat, now)) {
-    const TimePoint doubtful_at = *heartbeat_at_ + settings_.heartbeat_timeout - heartbeat_grace();
+    const TimePoint doubtful_at = heartbeat_base_ + settings_.heartbeat_timeout - heartbeat_grace();
     if (doubted_) {
-      // Pongs that have stopped as well are silence, and the next one starts a new grace. A look
-      // that was asked for just now is answered at once.
-      wedged_ = state_ != State::silent && !looking_;
-      if (looking_) timers_.arm(Timer::heartbeat, now + std::chrono::milliseconds(1));
+      last_grace_over_ = true;
+      look(epoch, out);
     } else if (now < doubtful_at) {
       timers_.arm(Timer::heartbeat, doubtful_at);
     } else {
@@ -134,14 +150,27 @@ void Liveness::on_deadline(TimePoint now, Epoch epoch, Actions& out) {
   }
 }
 
+/// The last grace for a heartbeat is over. Pongs that have stopped as well are silence, and the
+/// next one starts a new grace.
+void Liveness::judge_heartbeats(TimePoint now, const event::LinkChecked& look) {
+  if (!std::exchange(last_grace_over_, false) || !doubted_) return;
+  if (look.part_at) heartbeat_base_ = std::max(heartbeat_base_, *look.part_at);
+  if (now - heartbeat_base_ < settings_.heartbeat_timeout) {
+    expect_heartbeat();
+  } else {
+    wedged_ = state_ != State::silent;
+  }
+}
+
 void Liveness::look(Epoch epoch, Actions& out) {
   if (std::exchange(looking_, true)) return;
   out.emplace_back(action::CheckLink{epoch});
 }
 
-void Liveness::checked(TimePoint now, Epoch epoch, TimePoint heard_at, const Health& health,
+void Liveness::checked(TimePoint now, const event::LinkChecked& look, const Health& health,
                        Actions& out) {
   looking_ = false;
+  const TimePoint heard_at = look.heard_at;
   switch (state_) {
     case State::off: return;
     case State::unread: look_at(now + settings_.ping_interval); return;
@@ -153,11 +182,12 @@ void Liveness::checked(TimePoint now, Epoch epoch, TimePoint heard_at, const Hea
   if (state_ != State::listening && heard_at <= *pinged_at_) {
     // A look that was asked for before the ping may be answered after it.
     if (now - *pinged_at_ >= settings_.pong_timeout) remain_silent(now, health);
-    return;
+  } else {
+    listen(heard_at_);
+    const Duration interval = settings_.ping_interval;
+    if (interval > Duration::zero() && now - heard_at_ >= interval) ping(now, look.epoch, out);
   }
-  listen(heard_at_);
-  const Duration interval = settings_.ping_interval;
-  if (interval > Duration::zero() && now - heard_at_ >= interval) ping(now, epoch, out);
+  judge_heartbeats(now, look);
 }
 
 void Liveness::remain_silent(TimePoint now, const Health& health) {
@@ -184,7 +214,10 @@ std::optional<Loss> Liveness::verdict(TimePoint now, bool in_flight, const Healt
   const std::string said = "nothing was heard for " + describe_duration(silence);
   if (!in_flight)
     return Loss{.cause = Cause::no_pong, .detail = said + ", a ping was not answered"};
-  if (health.replaced_since(own_report_at_.value_or(started_at_))) {
+  const bool is_other = std::ranges::all_of(own_writers_, [&health](const HealthWriter& own) {
+    return own.differs_from(health.writer());
+  });
+  if (!own_writers_.empty() && is_other) {
     return Loss{.cause = Cause::replaced,
                 .detail = said + ", and the health file names another process"};
   }

@@ -2,10 +2,12 @@
 
 #include <cstdint>
 #include <optional>
+#include <vector>
 
 #include "common/health.hpp"
 #include "common/time.hpp"
 #include "shim/core/action.hpp"
+#include "shim/core/event.hpp"
 #include "shim/core/settings.hpp"
 #include "shim/core/timer_table.hpp"
 
@@ -18,18 +20,22 @@ namespace shim {
 ///
 /// Heartbeats: a backend that has sent one is expected to go on. One that does not, although it
 /// answers pings, is wedged. One that answers no pings either may be busy and nothing more, so time
-/// spent in silence never counts against its heartbeats.
+/// spent in silence never counts against its heartbeats; nor does time in which part of a message
+/// comes, since no other message can come then.
 class Liveness {
  public:
   /// A backend's first report may come this long after its link is ready; what was there until then
   /// was left over from the one before. It may have a call to be busy with by then.
   static constexpr Duration first_report_time = std::chrono::seconds(3);
+  /// When the link was not read for less than this it was only that the host had not yet been given
+  /// what came: that excuses nobody's silence.
+  static constexpr Duration short_pause = std::chrono::milliseconds(100);
 
   /// `settings` and `timers` must outlive it. Owns Timer::silence and Timer::heartbeat.
   Liveness(const Settings& settings, TimerTable& timers) : settings_(settings), timers_(timers) {}
 
   /// A link has become ready: the backend was heard just now.
-  void start(TimePoint now);
+  void start(TimePoint now, const Health& health);
   /// There is no link any more.
   void stop();
 
@@ -43,12 +49,13 @@ class Liveness {
   void forget_heartbeats();
 
   /// While the link is not read its silence means nothing, and neither does what was before.
-  void pause(TimePoint now, bool paused);
+  void pause(TimePoint now, bool paused, Epoch epoch, Actions& out);
 
   /// The health file holds another report than before.
-  void health_changed(TimePoint now);
+  void health_changed(TimePoint now, const Health& health);
 
-  /// Something speaks for the backend's death: pings now instead of after the interval.
+  /// Something speaks for the backend's death: pings now instead of after the interval, or as soon
+  /// as the link is read.
   void suspect(TimePoint now, Epoch epoch, Actions& out);
 
   /// Asks by CheckLink what there was to be heard, if that is due: every ping interval at least,
@@ -56,7 +63,7 @@ class Liveness {
   void on_deadline(TimePoint now, Epoch epoch, Actions& out);
 
   /// The answer to CheckLink. Pings if that is due.
-  void checked(TimePoint now, Epoch epoch, TimePoint heard_at, const Health& health, Actions& out);
+  void checked(TimePoint now, const event::LinkChecked& look, const Health& health, Actions& out);
 
   /// The loss to report if the link is to be given up. `in_flight`: the backend owes an answer, so
   /// that it may be busy with it. What speaks for it may be other things than the link: see
@@ -79,6 +86,10 @@ class Liveness {
   [[nodiscard]] std::optional<Duration> ping_round_trip() const { return ping_round_trip_; }
   /// When the last heartbeat came on this link, if one did.
   [[nodiscard]] std::optional<TimePoint> last_heartbeat() const { return heartbeat_at_; }
+  /// Whether what the health file says now may be the first report of the backend behind this link.
+  [[nodiscard]] bool awaits_first_report(TimePoint now) const {
+    return now - started_at_ <= first_report_time;
+  }
 
  private:
   enum class State : std::uint8_t {
@@ -97,6 +108,7 @@ class Liveness {
   void remain_silent(TimePoint now, const Health& health);
   void ping(TimePoint now, Epoch epoch, Actions& out);
   void expect_heartbeat();
+  void judge_heartbeats(TimePoint now, const event::LinkChecked& look);
   /// How long silence may last with requests in flight; zero: for ever.
   [[nodiscard]] Duration patience(TimePoint now, const Health& health) const {
     return health.is_fresh(now) ? settings_.busy_timeout : settings_.stall_timeout;
@@ -109,14 +121,24 @@ class Liveness {
   TimerTable& timers_;
   State state_ = State::off;
   TimePoint started_at_;
-  std::optional<TimePoint> own_report_at_;  ///< the first since then, if it came in time
+  /// Who may be the backend behind this link, by the health file: whom it named when the link
+  /// became ready, and its first report, which may be that of one that is just going.
+  std::vector<HealthWriter> own_writers_;
+  bool has_reported_ = false;
   TimePoint heard_at_;
-  std::optional<TimePoint> pinged_at_;  ///< the ping that a pong would answer
+  std::optional<TimePoint> pinged_at_;      ///< when silence was last put to the test
+  std::optional<TimePoint> ping_out_at_;    ///< when the ping was sent that waits for its pong
+  bool suspected_ = false;                  ///< while the link was not read
+  TimePoint paused_at_;                     ///< when that last began
+  std::optional<TimePoint> heartbeat_due_;  ///< what Timer::heartbeat was armed for then
   std::optional<Duration> ping_round_trip_;
   TimePoint checked_at_;  ///< when CheckLink last said that nothing has come
   bool looking_ = false;  ///< it has not answered yet
   std::optional<TimePoint> heartbeat_at_;
+  TimePoint
+      heartbeat_base_;    ///< missing heartbeats count from here: one came, or part of a message
   bool doubted_ = false;  ///< heartbeats are missing: the next pong starts the last grace
+  bool last_grace_over_ = false;  ///< and a look decides
   bool wedged_ = false;
 };
 

@@ -109,6 +109,7 @@ bool PendingTable::only_subscriptions() const {
 void PendingTable::sent(Request& request, Epoch epoch, std::string text, TimePoint now) {
   SHIM_CHECK(!request.in_flight());
   request.sent_in = epoch;
+  request.waited_once_more = false;
   keep(request, std::ssize(text));
   request.kept_text = std::move(text);
   if (!request.is_subscription()) ++in_flight_;
@@ -147,10 +148,15 @@ const Request* PendingTable::ended(TimePoint now) {
   return key ? &requests_.at(*key) : nullptr;
 }
 
-void PendingTable::excuse(TimePoint now) {
+void PendingTable::excuse(TimePoint then) {
   if (timeout_ == Duration::zero()) return;
-  for (const auto& [key, request] : requests_) {
-    if (request.in_flight() && !request.waits_for_ever()) timeouts_.set(key, now + timeout_);
+  for (const auto& [key, request] : requests_) timeouts_.postpone(key, then + timeout_);
+}
+
+void PendingTable::wait_once_more(TimePoint now, Duration grace) {
+  for (auto& [key, request] : requests_) {
+    if (request.in_flight() && !std::exchange(request.waited_once_more, true))
+      timeouts_.postpone(key, now + grace);
   }
 }
 

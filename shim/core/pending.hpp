@@ -18,22 +18,26 @@ namespace shim {
 
 /// A host request accepted and not yet answered.
 struct Request {
+  /// Above every mcp::log_severity().
+  static constexpr int log_nothing = 1000;
+
   std::string id;                           ///< raw JSON text, as the host wrote it
   mcp::Method method = mcp::Method::other;  ///< `other` too where method names mean nothing
   std::string version;                      ///< of the modern era, from `_meta`; else empty
   bool has_cursor = false;                  ///< asks for a further page of a list
   bool acknowledged = false;                ///< a subscription that the host takes for live
-  bool takes_log = false;                   ///< modern era: its `_meta` asks for log level info
+  int log_severity = log_nothing;           ///< modern era: the lowest that its `_meta` asks for
   TimePoint accepted;
-  std::string tool;            ///< of a tools/call that was listed as repeatable
-  bool replayable = false;     ///< may be sent again after a loss
-  bool replayed = false;       ///< has been
-  bool sent_before = false;    ///< on a link that was lost, so perhaps delivered
-  std::string progress_token;  ///< raw JSON text, or empty
-  std::string kept_text;       ///< the message, while in flight and replayable
-  std::string last_word;       ///< of a subscription that the backend has ended, see hold()
-  std::uint64_t order = 0;     ///< position among all messages of the host
-  Epoch sent_in = 0;           ///< the link it is in flight on; 0: queued
+  std::string tool;               ///< of a tools/call that was listed as repeatable
+  bool replayable = false;        ///< may be sent again after a loss
+  bool replayed = false;          ///< has been
+  bool sent_before = false;       ///< on a link that was lost, so perhaps delivered
+  bool waited_once_more = false;  ///< beyond its timeout, see wait_once_more()
+  std::string progress_token;     ///< raw JSON text, or empty
+  std::string kept_text;          ///< the message, while in flight and replayable
+  std::string last_word;          ///< of a subscription that the backend has ended, see hold()
+  std::uint64_t order = 0;        ///< position among all messages of the host
+  Epoch sent_in = 0;              ///< the link it is in flight on; 0: queued
 
   [[nodiscard]] bool modern() const { return !version.empty(); }
   /// A `subscriptions/listen` of the modern era: never answered while it lives.
@@ -129,8 +133,15 @@ class PendingTable {
   /// When to ask for it, at the latest.
   [[nodiscard]] std::optional<TimePoint> next_end() const { return ends_.next(); }
 
-  /// No silence until now counts: the timeouts of all that is in flight start again.
-  void excuse(TimePoint now);
+  /// No silence until `then` counts for any request in flight.
+  void excuse(TimePoint then);
+  /// Whether timed_out() may have something to return.
+  [[nodiscard]] bool may_time_out(TimePoint now) const {
+    const auto next = timeouts_.next();
+    return next && *next <= now;
+  }
+  /// No request in flight times out within `grace`; for each of them once.
+  void wait_once_more(TimePoint now, Duration grace);
 
   /// A request in flight about which there was silence for too long, or nullptr. Progress under its
   /// token ends a silence.

@@ -66,7 +66,8 @@ std::optional<TimePoint> Session::next_deadline() const {
   const auto sooner = [&next](std::optional<TimePoint> at) {
     if (at && (!next || *at < *next)) next = at;
   };
-  if (!link_paused_) sooner(pending_.next_timeout());
+  if (const auto at = pending_.next_timeout(); at && !link_paused_)
+    sooner(std::max(*at, answers_looked_for_at_ + look_time));
   sooner(pending_.next_end());
   sooner(pending_.tokens().next_due());
   if (supervisor_.ready()) return next;
@@ -79,7 +80,8 @@ std::optional<TimePoint> Session::next_deadline() const {
 }
 
 void Session::after_turn() {
-  if (const auto loss = liveness_.verdict(now_, pending_.in_flight() > 0, health_)) {
+  const bool is_owed = liveness_.is_silent() && backend_owes_something();
+  if (const auto loss = liveness_.verdict(now_, is_owed, health_)) {
     if (liveness_.needs_look(now_)) {
       liveness_.look(epoch(), *out_);
     } else {
@@ -91,6 +93,15 @@ void Session::after_turn() {
   if (finished()) return;
   balance_pressure();
   SHIM_CHECK(supervisor_.has_a_way_out());
+}
+
+/// Whether the backend may be busy with something that it has been sent or is to be sent.
+bool Session::backend_owes_something() const {
+  const auto waits = [](const Request& request) {
+    return request.in_flight() && !request.acknowledged;
+  };
+  return pending_.in_flight() > 0 || !own_requests_.empty() || !outbox_.empty() ||
+         pending_.oldest(waits) != nullptr;
 }
 
 /// A link event of another epoch is news of a link that is gone.
@@ -145,9 +156,9 @@ void Session::handle(event::HealthSeen& event) {
   const Health::News news = health_.look(now_, event.look);
   show_health();
   const bool first_sign = news.sign_of_life && std::exchange(awaits_sign_of_life_, false);
-  if (news.turned_fresh || news.other_process || first_sign) supervisor_.backend_is_up(now_);
-  if (news.sign_of_life || news.other_process) liveness_.health_changed(now_);
-  if (news.other_process) liveness_.suspect(now_, epoch(), *out_);
+  if (news.turned_fresh || news.other_writer || first_sign) supervisor_.backend_is_up(now_);
+  if (news.sign_of_life || news.other_writer) liveness_.health_changed(now_, health_);
+  if (news.other_writer) liveness_.suspect(now_, epoch(), *out_);
 }
 
 /// Logs a change of the health file's state, and arranges for the one that comes by itself.
@@ -192,7 +203,8 @@ void Session::handle(event::LinkBinary&) {
 }
 
 void Session::handle(event::LinkChecked& event) {
-  liveness_.checked(now_, epoch(), event.heard_at, health_, *out_);
+  liveness_.checked(now_, event, health_, *out_);
+  expire_in_flight(event);
 }
 
 void Session::handle(event::LinkWritten& event) {
@@ -209,7 +221,7 @@ void Session::lose_link(const Loss& loss) {
   supervisor_.lost(now_, loss, *out_);
   liveness_.stop();
   link_unwritten_ = 0;
-  link_paused_ = false;
+  link_paused_ = looks_for_answers_ = false;
   own_requests_.clear();
   announced_.clear();
   modern_compared_.clear();
@@ -284,7 +296,17 @@ void Session::expire_queued() {
 /// Contract 5.0: the longest silence about one request in flight. The backend is told, so that it
 /// need not go on (MCP 2025-11-25, Timeouts).
 void Session::expire_in_flight() {
-  if (link_paused_) return;  // what we wait for may have come, unread
+  if (link_paused_ || !pending_.may_time_out(now_)) return;
+  // What is waited for may be coming, or have come and be unread: a look at the link comes first.
+  looks_for_answers_ = true;
+  answers_looked_for_at_ = now_;
+  out_->emplace_back(action::CheckLink{epoch()});
+}
+
+void Session::expire_in_flight(const event::LinkChecked& look) {
+  if (!std::exchange(looks_for_answers_, false) || link_paused_) return;
+  if (look.part_at) pending_.excuse(*look.part_at);
+  if (look.has_unread) pending_.wait_once_more(now_, unread_grace);
   while (const Request* const late = pending_.timed_out(now_)) {
     const Request request = pending_.remove(late->id);
     if (is_mcp() && request.sent_in == epoch()) {
@@ -380,10 +402,14 @@ void Session::balance_pressure() {
                               beyond(pending_.cost_bytes(), pending_bytes_max, host_paused_));
   if (supervisor_.link_open() && host_is_slow != link_paused_) {
     link_paused_ = host_is_slow;
-    supervisor_.excuse(now_);
-    pending_.excuse(now_);
-    if (supervisor_.ready()) liveness_.pause(now_, host_is_slow);
+    if (host_is_slow) {
+      link_paused_at_ = now_;
+    } else if (now_ - link_paused_at_ >= Liveness::short_pause) {
+      supervisor_.excuse(now_);
+      pending_.excuse(now_);
+    }
     out_->emplace_back(action::PauseLink{epoch(), host_is_slow});
+    if (supervisor_.ready()) liveness_.pause(now_, host_is_slow, epoch(), *out_);
   }
   if (const bool pause = host_owes_reading || backend_is_slow; pause != host_paused_) {
     host_paused_ = pause;

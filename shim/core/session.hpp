@@ -61,9 +61,13 @@ class Session {
   static constexpr std::size_t link_window_bytes = std::size_t{256} << 10U;
   /// How long a host that has asked us to stop may keep us waiting for its reading.
   static constexpr Duration stop_patience = std::chrono::milliseconds(200);
+  /// CheckLink is answered at once; after this it was not, and is asked again.
+  static constexpr Duration look_time = std::chrono::milliseconds(1);
+  /// Time to read what the kernel holds before a request is given up.
+  static constexpr Duration unread_grace = std::chrono::seconds(1);
   /// What all pending requests may cost while ready, see PendingTable::cost_bytes(); beyond it the
   /// host is not read further.
-  static constexpr std::size_t pending_bytes_max = std::size_t{8} << 20U;
+  static constexpr std::size_t pending_bytes_max = std::size_t{16} << 20U;
 
   /// `settings` must outlive the session. `seed` decides all its randomness.
   Session(const Settings& settings, std::uint64_t seed, TimePoint now, Estate estate = {});
@@ -87,6 +91,11 @@ class Session {
 
   [[nodiscard]] Phase phase() const { return supervisor_.phase(); }
   [[nodiscard]] Epoch epoch() const { return supervisor_.epoch(); }
+  /// Whether what the health file says matters at once: there is no link, or it may be the first
+  /// report of the backend behind a new one.
+  [[nodiscard]] bool wants_health_news(TimePoint now) const {
+    return !supervisor_.ready() || liveness_.awaits_first_report(now);
+  }
   [[nodiscard]] bool finished() const { return phase() == Phase::stopped; }
   [[nodiscard]] const PendingTable& pending() const { return pending_; }
   [[nodiscard]] const Outbox& outbox() const { return outbox_; }
@@ -122,6 +131,7 @@ class Session {
   void after_turn();
   void expire_queued();
   void expire_in_flight();
+  void expire_in_flight(const event::LinkChecked& look);
   void finish(Duration patience);
   void finish_if_drained();
   void balance_pressure();
@@ -147,6 +157,7 @@ class Session {
   void refuse_unread(const std::vector<IdScanner::Found>& found, std::string_view said,
                      const std::function<void(std::string_view id, std::string_view method)>& tell);
   void enqueue(std::string text, std::string_view request_id, std::uint64_t order, Epoch only_for);
+  [[nodiscard]] bool backend_owes_something() const;
   [[nodiscard]] bool has_room(std::size_t bytes, bool is_subscription) const;
   [[nodiscard]] bool waits_for_ever(std::uint64_t order, std::string_view request_id) const;
   [[nodiscard]] bool may_replay(const Request& request, const Message& message) const;
@@ -168,6 +179,7 @@ class Session {
   void backend_request(std::string text, const Message& message);
   void backend_notification(std::string text, const Message& message);
   void learn(Request& request, const Message& answer);
+  void learn_discovered(std::string_view result);
   void learn_setting(const Request& request);
   [[nodiscard]] bool is_for_the_shim(const Message& log_message);
   [[nodiscard]] bool is_repeated_acknowledgement(const Message& message);
@@ -276,17 +288,21 @@ class Session {
 
   HealthState shown_health_ = HealthState::none;     ///< the state that was last logged
   std::array<RateLimit, health_states> health_log_;  ///< by state
-  bool awaits_sign_of_life_ = false;  ///< the health file has not changed since the link was lost
-  Epoch heartbeats_asked_in_ = 0;     ///< the link on which log level debug was asked for
-  TimePoint host_told_at_;            ///< when the last line was written to the host
-  TimePoint log_told_at_;             ///< when the last log keepalive was
+  bool awaits_sign_of_life_ = true;  ///< the health file has not changed since the link was lost
+  Epoch heartbeats_asked_in_ = 0;    ///< the link on which log level debug was asked for
+  TimePoint host_told_at_;           ///< when the last line was written to the host
+  TimePoint log_told_at_;            ///< when the last log keepalive was
 
   bool legacy_era_ = false;
   bool modern_era_ = false;
+  bool modern_has_logging_ = true;  ///< as far as the host knows
   bool draining_ = false;
   bool host_paused_ = false;
   bool link_paused_ = false;
-  std::string initialize_id_;  ///< of the latest `initialize` that was accepted
+  TimePoint link_paused_at_;
+  TimePoint answers_looked_for_at_;
+  bool looks_for_answers_ = false;  ///< a CheckLink is out whose answer decides on timeouts
+  std::string initialize_id_;       ///< of the latest `initialize` that was accepted
   std::uint64_t last_order_ = 0;
   std::uint64_t initialized_order_ = 0;  ///< of an initialized ahead of initialize's answer
   std::size_t host_unwritten_ = 0;       ///< bytes of WriteHost not yet written

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "common/mcp.hpp"
+#include "common/raw_json.hpp"
 #include "common/text.hpp"
 #include "shim/core/session.hpp"
 
@@ -168,7 +169,10 @@ void Session::learn(Request& request, const Message& answer) {
       remember(legacy_.requested_version(), "initialize", answer.result);
       return;
     }
-    case mcp::Method::discover: remember(request.version, "server/discover", answer.result); return;
+    case mcp::Method::discover:
+      learn_discovered(answer.result);
+      remember(request.version, "server/discover", answer.result);
+      return;
     case mcp::Method::set_level:
       if (heartbeats_asked_in_ != epoch()) liveness_.forget_heartbeats();
       learn_setting(request);
@@ -177,6 +181,12 @@ void Session::learn(Request& request, const Message& answer) {
     case mcp::Method::resources_unsubscribe: learn_setting(request); return;
     default: return;
   }
+}
+
+/// What the host knows of a backend of the modern era.
+void Session::learn_discovered(std::string_view result) {
+  const std::string_view capabilities = raw_json::member(result, "capabilities");
+  modern_has_logging_ = !raw_json::member(capabilities, "logging").empty();
 }
 
 /// Notes what the host has set, so that the next link can be told. The parameters are those of the
@@ -244,7 +254,10 @@ bool Session::is_for_the_shim(const Message& log_message) {
   }
   if (heartbeats_asked_in_ != epoch()) return false;
   const int severity = mcp::log_severity(jsonrpc::unquote(log_message.level));
-  const bool wanted = severity < 0 || severity >= mcp::log_severity(legacy_.log_level());
+  const bool wanted = severity < 0 || severity >= mcp::log_severity(legacy_.log_level()) ||
+                      (modern_era_ && pending_.oldest([severity](const Request& request) {
+                        return request.log_severity <= severity;
+                      }) != nullptr);
   if (!wanted) ++counters_.filtered_logs;
   return !wanted;
 }

@@ -19,12 +19,6 @@ bool changes_the_session(mcp::Method method) {
          method == mcp::Method::resources_unsubscribe;
 }
 
-/// Whether somebody who has asked for this log level is to get messages of level info.
-bool wants_info(std::string_view level) {
-  const int severity = mcp::log_severity(level);
-  return severity >= 0 && severity <= mcp::log_severity("info");
-}
-
 }  // namespace
 
 void Session::host_message(std::string text) {
@@ -145,7 +139,8 @@ void Session::host_request(std::string text, const Message& message) {
   request.order = ++last_order_;
   if (reads_mcp() && jsonrpc::is_string_or_number(message.meta_progress_token))
     request.progress_token = message.meta_progress_token;
-  request.takes_log = request.modern() && wants_info(jsonrpc::unquote(message.meta_log_level));
+  const int severity = mcp::log_severity(jsonrpc::unquote(message.meta_log_level));
+  if (request.modern() && severity >= 0) request.log_severity = severity;
   request.replayable = may_replay(request, message);
   if (request.replayable && settings_.replay == Replay::safe && method == mcp::Method::tools_call)
     request.tool = jsonrpc::unquote(message.name);

@@ -46,8 +46,11 @@ TimePoint Session::later_than_now(TimePoint then) const {
 }
 
 void Session::send_due_progress() {
+  // Some hosts take anything that comes before the answer to initialize for a failure.
+  const Request* const greeting = pending_.find(initialize_id_);
+  const bool is_greeting = greeting != nullptr && greeting->method == mcp::Method::initialize;
   for (;;) {
-    if (host_has_enough_to_read()) pending_.tokens().postpone_due(now_);
+    if (is_greeting || host_has_enough_to_read()) pending_.tokens().postpone_due(now_);
     const auto due = pending_.tokens().take_due(now_);
     if (!due) return;
     if (due->value.empty()) continue;
@@ -82,10 +85,17 @@ void Session::send_whitespace() {
 /// About the request that has waited longest, if the host takes log messages of level info. Returns
 /// since when it has heard nothing.
 TimePoint Session::send_log_keepalive() {
+  const int info = mcp::log_severity("info");
   const bool legacy_takes_log = legacy_.is_initialized() && legacy_.has_logging() &&
-                                mcp::log_severity(legacy_.log_level()) <= mcp::log_severity("info");
-  const Request* const oldest = pending_.oldest([legacy_takes_log](const Request& request) {
-    return !request.waits_for_ever() && (request.modern() ? request.takes_log : legacy_takes_log);
+                                mcp::log_severity(legacy_.log_level()) <= info;
+  const Request* const oldest = pending_.oldest([&](const Request& request) {
+    if (request.waits_for_ever()) return false;
+    const bool takes_log =
+        request.modern() ? modern_has_logging_ && request.log_severity <= info : legacy_takes_log;
+    // Of one with progress the host hears already.
+    return takes_log && (request.progress_token.empty() ||
+                         now_ - pending_.tokens().reported_at(request.progress_token) >=
+                             settings_.keepalive_interval);
   });
   if (oldest == nullptr || host_has_enough_to_read()) return now_;
   const TimePoint since = std::max(oldest->accepted, log_told_at_);

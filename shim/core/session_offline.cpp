@@ -106,6 +106,8 @@ void Session::answer_offline(std::string_view id, const std::string& result) {
   std::string text = outbox_.take(settled.order).text;
   if (const auto kind = list_kind(settled.method)) {
     show_list(settled, *kind, result, 0);
+  } else if (settled.method == mcp::Method::discover) {
+    learn_discovered(result);
   } else if (settled.method == mcp::Method::set_level) {
     settled.kept_text = std::move(text);
     learn_setting(settled);

@@ -120,8 +120,8 @@ void Session::complete_resume() {
   offline_.clear();
   queued_roots_change_.reset();
   supervisor_.resumed(now_, *out_);
-  liveness_.start(now_);
-  if (link_paused_) liveness_.pause(now_, true);
+  liveness_.start(now_, health_);
+  if (link_paused_) liveness_.pause(now_, true, epoch(), *out_);
   flush();
 }
 

@@ -158,12 +158,14 @@ void Connection::note_socket_error(int error) {
   }
 }
 
-TimePoint Connection::check() {
-  if (wsi_ == nullptr || !open_) return heard_at_;
+event::LinkChecked Connection::check() {
+  event::LinkChecked look{.epoch = epoch_, .heard_at = heard_at_, .part_at = part_at_};
+  if (wsi_ == nullptr || !open_) return look;
   const int fd = lws_get_socket_fd(wsi_);
   set_tcp_user_timeout(fd, ack_timeout_);
-  if (has_unread_bytes(fd)) heard_at_ = monotonic_now();
-  return heard_at_;
+  look.has_unread = has_unread_bytes(fd);
+  if (look.has_unread) look.heard_at = heard_at_ = monotonic_now();
+  return look;
 }
 
 std::uint64_t Connection::bytes_received() const {

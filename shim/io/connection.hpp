@@ -57,10 +57,9 @@ class Connection final : public ConnectionHandler {
   void close(bool politely);
 
   void ping();
-  /// When a byte last came of which no event has told. Called from time to time, and more often
-  /// than `ack_timeout`, it also keeps the kernel from taking a peer that reads nothing for a dead
-  /// path.
-  [[nodiscard]] TimePoint check();
+  /// What has come of which no event has told. Called from time to time, and more often than
+  /// `ack_timeout`, it also keeps the kernel from taking a peer that reads nothing for a dead path.
+  [[nodiscard]] event::LinkChecked check();
   /// By the kernel's count; 0 if it has none, or before there is a connection.
   [[nodiscard]] std::uint64_t bytes_received() const;
   void write(std::string text);
@@ -136,8 +135,9 @@ class Connection final : public ConnectionHandler {
   Loss loss_;
   bool loss_known_ = false;
 
-  TimePoint heard_at_;  ///< of bytes of which no event has told
-  bool told_ = false;   ///< an event has told of those that were read last
+  TimePoint heard_at_;                ///< of bytes of which no event has told
+  bool told_ = false;                 ///< an event has told of those that were read last
+  std::optional<TimePoint> part_at_;  ///< when the latest part of an incomplete message came
 
   Reader reader_ = Reader::library;
   bool library_closes_ = false;

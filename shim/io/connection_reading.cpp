@@ -108,6 +108,7 @@ void Connection::take_apart(std::string_view bytes) {
 
 void Connection::take_data(const FrameReader::Piece& piece) {
   auto message = assembler_.add(piece);
+  part_at_ = message ? std::nullopt : std::optional(monotonic_now());
   if (!message || silent_) return;
   told_ = true;
   services_.sink(*std::move(message));

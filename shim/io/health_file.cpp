@@ -21,7 +21,8 @@ namespace {
 
 constexpr Duration tick_most = std::chrono::seconds(5);
 constexpr Duration tick_least = std::chrono::milliseconds(100);
-constexpr Duration tick_without_inotify = std::chrono::seconds(1);
+/// Without inotify, and while there is a hurry: it tells nothing of what other machines change.
+constexpr Duration tick_unaided = std::chrono::seconds(1);
 /// So many changes may come at once.
 constexpr Duration::rep burst = 6;
 /// And then one in this time: with what an idle shim does besides, under two wake-ups a second.
@@ -105,8 +106,7 @@ HealthFile::HealthFile(Loop& loop, std::string path, Duration max_age, EventSink
       sink_(std::move(sink)),
       inotify_(::inotify_init1(IN_NONBLOCK | IN_CLOEXEC)),
       tick_(make_timer()) {
-  tick_time_ =
-      std::clamp<Duration>(max_age / 3, tick_least, inotify_ ? tick_most : tick_without_inotify);
+  tick_time_ = std::clamp<Duration>(max_age / 3, tick_least, inotify_ ? tick_most : tick_unaided);
   loop_.watch(tick_.get(), EPOLLIN, [this](std::uint32_t) { on_tick(); });
   listen();
   look();
@@ -120,7 +120,7 @@ HealthFile::~HealthFile() {
 void HealthFile::hurry(bool wanted) {
   if (std::exchange(hurried_, wanted) == wanted || !wanted) return;
   paid_until_ = TimePoint();
-  if (!listening_) arm_timer(tick_, Duration(1));
+  arm_timer(tick_, listening_ ? tick_time() : Duration(1));
 }
 
 /// The watch comes first, so that no change falls between the two.
@@ -155,9 +155,13 @@ void HealthFile::watch_path() {
   }
 }
 
+Duration HealthFile::tick_time() const {
+  return hurried_ ? std::min(tick_time_, tick_unaided) : tick_time_;
+}
+
 /// Sees changes from now on, and has a look in any case when the time is up.
 void HealthFile::listen() {
-  arm_timer(tick_, tick_time_);
+  arm_timer(tick_, tick_time());
   if (!inotify_ || std::exchange(listening_, true)) return;
   loop_.watch(inotify_.get(), EPOLLIN, [this](std::uint32_t) { on_change(); });
 }

@@ -24,10 +24,12 @@ class HealthFile {
   HealthFile(const HealthFile&) = delete;
   HealthFile& operator=(const HealthFile&) = delete;
 
-  /// While changes are wanted at once: they are seen within 50 ms, however many there are.
+  /// While changes are wanted at once: they are seen within 50 ms, however many there are, or
+  /// within a second where the file system does not tell.
   void hurry(bool wanted);
 
  private:
+  [[nodiscard]] Duration tick_time() const;
   void look();
   void watch_path();
   void listen();

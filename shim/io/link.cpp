@@ -185,8 +185,7 @@ void Link::ping(Epoch epoch) {
 }
 
 void Link::check(Epoch epoch) {
-  if (is_current(epoch) && connection_ != nullptr)
-    sink_(event::LinkChecked{epoch, connection_->check()});
+  if (is_current(epoch) && connection_ != nullptr) sink_(connection_->check());
 }
 
 void Link::write(Epoch epoch, std::string text) {

@@ -37,8 +37,7 @@ void check_state(const Health& health, TimePoint now, const Health::News& news) 
     SHIM_CHECK(health.state(*stale_at) != HealthState::fresh);
   }
   if (health.is_busy(now)) SHIM_CHECK(fresh);
-  if (news.sign_of_life || news.turned_fresh || news.other_process) SHIM_CHECK(fresh);
-  SHIM_CHECK(news.other_process == health.replaced_since(now - 1ns) || !news.other_process);
+  if (news.sign_of_life || news.turned_fresh || news.other_writer) SHIM_CHECK(fresh);
 }
 
 }  // namespace

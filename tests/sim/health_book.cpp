@@ -45,11 +45,20 @@ void HealthBook::look(TimePoint now, const shim::HealthLook& look) {
   }
   if (is_fresh(now) != was_fresh) looked_differently_ = now;
   if (!valid_ || !is_fresh(now)) return;
-  const std::string process = (report.contains("pid") ? report["pid"].dump() : "") + "/" +
-                              (report.contains("started_at") ? report["started_at"].dump() : "");
-  if (process == "/") return;
-  if (!process_.empty() && process != process_) replaced_ = now;
-  process_ = process;
+  const auto raw = [&report](const char* name) {
+    return report.contains(name) && !report[name].is_null() ? report[name].dump() : "";
+  };
+  const Writer writer{raw("pid"), raw("started_at")};
+  if (writer == Writer()) return;
+  if (is_other(writer_, writer)) replaced_ = now;
+  writer_ = writer;
+}
+
+bool HealthBook::is_other(const Writer& one, const Writer& another) {
+  const auto differ = [](const std::string& a, const std::string& b) {
+    return !a.empty() && !b.empty() && a != b;
+  };
+  return differ(one.first, another.first) || differ(one.second, another.second);
 }
 
 }  // namespace sim

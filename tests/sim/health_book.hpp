@@ -2,6 +2,7 @@
 
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "common/health.hpp"
 #include "common/time.hpp"
@@ -29,8 +30,12 @@ class HealthBook {
     const TimePoint aged = *changed_ + max_age_;
     return std::max(looked_differently_, valid_ ? aged : std::min(aged, torn_ + 5s));
   }
-  /// Who wrote the last fresh report; empty if it did not say.
-  [[nodiscard]] const std::string& process() const { return process_; }
+  /// `pid` and `started_at`, raw; empty if missing or null.
+  using Writer = std::pair<std::string, std::string>;
+  [[nodiscard]] static bool is_other(const Writer& one, const Writer& another);
+
+  /// Who wrote the last fresh report that said so.
+  [[nodiscard]] const Writer& writer() const { return writer_; }
   /// When that has changed.
   [[nodiscard]] std::optional<TimePoint> replaced() const { return replaced_; }
   /// Whether the report has changed, or is seen for the first time, with the last look.
@@ -46,7 +51,7 @@ class HealthBook {
   std::string stamp_;
   std::optional<TimePoint> changed_;
   TimePoint looked_differently_;
-  std::string process_;
+  Writer writer_;
   std::optional<TimePoint> replaced_;
 };
 

@@ -115,6 +115,7 @@ void Link::lose(Epoch epoch, Loss loss) {
 
 /// The adapter's side of a connection is gone; nothing more is heard of it.
 void Link::forget() {
+  stuck_inside_ = false;
   stage_ = Stage::none;
   epoch_ = 0;
   paused_ = dead_quiet_ = half_open_ = kernel_waits_ = false;
@@ -234,6 +235,7 @@ void Link::deliver_down() {
   Down frame = std::move(down_.front());
   down_.pop_front();
   last_arrival_ = world_.now();
+  stuck_inside_ = false;
   schedule_down();
   if (frame.kind == Frame::message) last_text_ = frame.text;
   switch (frame.kind) {

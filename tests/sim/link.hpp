@@ -58,6 +58,10 @@ class Link {
   [[nodiscard]] TimePoint last_byte() const;
   /// What was handed to the adapter and not yet confirmed with LinkWritten.
   [[nodiscard]] std::size_t unwritten_bytes() const { return unwritten_bytes_; }
+  /// When the last byte came of a message that is not complete.
+  [[nodiscard]] std::optional<TimePoint> part_at() const {
+    return trickled() > 0 || stuck_inside_ ? std::optional(last_byte()) : std::nullopt;
+  }
   [[nodiscard]] bool is_open() const { return stage_ == Stage::open; }
   [[nodiscard]] std::uint64_t attempts() const { return attempts_; }
   [[nodiscard]] TimePoint last_attempt() const { return last_attempt_; }
@@ -107,6 +111,7 @@ class Link {
   bool kernel_notices_ = false, kernel_waits_ = false;  ///< for an acknowledgement
   std::optional<Duration> trickle_next_;
   TimePoint last_arrival_;
+  bool stuck_inside_ = false;  ///< a message had begun to come when nothing moved any more
   TimePoint stalled_until_;
   std::deque<Down> down_;
   std::deque<Up> up_;  ///< in the kernel or on its way

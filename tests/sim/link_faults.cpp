@@ -66,7 +66,10 @@ TimePoint Link::last_byte() const {
 }
 
 /// From now on nothing moves: what has come by now stays known.
-void Link::keep_trickled() { last_arrival_ = last_byte(); }
+void Link::keep_trickled() {
+  stuck_inside_ = trickled() > 0;
+  last_arrival_ = last_byte();
+}
 
 void Link::hurry() {
   last_down_ = world_.now();

@@ -22,6 +22,7 @@ void Model::turn_begins(TimePoint now, Phase phase) {
   lost_in_turn_ = 0;
   asked_in_turn_ = suspects_ = resumed_ = turned_fresh_ = false;
   due_.clear();
+  part_in_turn_.reset();
   came_in_turn_.clear();
   progress_in_turn_.clear();
   owed_logs_.clear();

@@ -91,7 +91,7 @@ class Model {
   void link_message(Epoch epoch, std::string_view text);
   /// A byte of any kind has come over the link.
   void link_heard(Epoch epoch);
-  void link_checked(Epoch epoch, TimePoint heard_at);
+  void link_checked(const shim::event::LinkChecked& look);
   void link_pong(Epoch epoch);
   void health_seen(const shim::HealthLook& look);
   void machine_resumed() { suspects_ = resumed_ = true; }
@@ -156,7 +156,7 @@ class Model {
     std::string own_id;
     std::vector<std::pair<std::string, std::string>> to_restore;  ///< method and raw params
     std::uint64_t last_seq = 0;
-    std::set<std::string> own_ids;
+    std::set<std::string> own_ids, own_open;
     std::map<std::string, std::string> own_lists;  ///< raw id to key of a list
     bool asked_debug = false;                      ///< of the backend, for heartbeats
   };
@@ -165,12 +165,15 @@ class Model {
     bool watched = false;  ///< the link is ready, and read
     TimePoint ready;
     TimePoint heard;
-    std::optional<TimePoint> pinged;  ///< and nothing heard since
+    std::optional<TimePoint> pinged;  ///< silence was put to the test, and nothing heard since
+    bool ping_out = false;            ///< and not answered
+    bool suspected = false;           ///< while it was not read
     TimePoint last_ping;
     std::optional<TimePoint> pong, heartbeat;
-    std::optional<TimePoint> lone_pong;   ///< the first that came with heartbeats overdue
-    std::string process;                  ///< named by the health file when the link became ready
-    std::optional<TimePoint> own_report;  ///< the first since then, if it came in time
+    std::optional<TimePoint> lone_pong;  ///< the first that came with heartbeats overdue
+    /// Whom the health file named when the link became ready, and in its first report after that.
+    std::vector<HealthBook::Writer> own;
+    bool has_reported = false;
   };
   /// What the host has heard of a token (contract 8).
   struct Progress {
@@ -254,10 +257,12 @@ class Model {
   void judge_heartbeats();
   void forget_heartbeats();
   [[nodiscard]] bool is_replaced() const;
-  void judge_silence();
-  [[nodiscard]] std::optional<std::string> overdue_loss() const;
+  void note_writer();
+  void judge_silence(const CoreView& core);
+  [[nodiscard]] std::optional<std::string> overdue_loss(const CoreView& core) const;
   void judge_signs(const CoreView& core);
   void judge_request_timeouts(const CoreView& core);
+  [[nodiscard]] bool is_too_early_for_timeout(TimePoint since) const;
   [[nodiscard]] bool take_timeout_notice(const std::string& method, std::string_view params);
 
   // model_keepalive.cpp
@@ -327,7 +332,10 @@ class Model {
   Pulse pulse_;
   std::pair<Epoch, std::optional<TimePoint>> early_heartbeat_;  ///< the last before ready
   bool link_paused_ = false;
-  std::optional<TimePoint> loss_due_;  ///< when it was first overdue to give the link up
+  TimePoint paused_at_, unpaused_at_;
+  TimePoint latest_part_;                  ///< of a message that was not complete
+  std::optional<TimePoint> part_in_turn_;  ///< likewise, as it was seen in this turn
+  std::optional<TimePoint> loss_due_;      ///< when it was first overdue to give the link up
   HealthBook health_;
   bool suspects_ = false;      ///< something in this turn is a reason to ping
   bool resumed_ = false;       ///< the machine has, in this turn

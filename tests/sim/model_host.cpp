@@ -305,7 +305,7 @@ void Model::judge_own_answer(const Ask& ask, const Json& message, const Json& da
   if (reason == "request-timeout") {
     const auto quiet = quiet_since_.find(ask.seq);
     if (settings_.request_timeout == Duration(0) || quiet == quiet_since_.end() ||
-        now_ < quiet->second + settings_.request_timeout) {
+        is_too_early_for_timeout(quiet->second)) {
       fail("given up before the request timeout: " + ask.text);
     }
     if (link_paused_) fail("given up while its answer was not read: " + ask.text);

@@ -151,6 +151,9 @@ std::optional<TimePoint> Model::oldest_ask(bool for_log) const {
 /// None that is due is missing, from a host that reads.
 void Model::judge_keepalives(const CoreView& core) {
   if (core.unread_by_host_bytes > keepalive_unread_max()) host_full_ = now_;
+  const bool is_greeting = std::ranges::any_of(
+      open_, [this](const auto& open) { return asks_.at(open.second).method == "initialize"; });
+  if (is_greeting) host_full_ = now_;  // nothing else may come now
   if (!takes_logs() || may_forget()) log_unwanted_ = now_;
   const Duration interval = settings_.keepalive_interval;
   const auto& modes = settings_.keepalive;

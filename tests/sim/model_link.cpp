@@ -183,6 +183,7 @@ bool Model::is_own(const std::string& text, const Json& message) {
                       message["id"].get<std::uint64_t>() < (std::uint64_t{1} << 53U);
   if (!number) fail("an id of the shim's own must be an integer below 2^53: " + text);
   if (open_.contains(id) || !watch_.own_ids.insert(id).second) fail("uses a taken id: " + text);
+  watch_.own_open.insert(id);
   if (method == "initialize" && watch_.stage == Watch::Stage::before) {
     judge_initialize_again(text, message);
   } else if (take_debug_wish(method, raw_member(text, "params"))) {

@@ -51,6 +51,7 @@ void Model::came(std::string_view element, const Json& message) {
       note_last_word(raw_member(element, "params", "requestId"), flat(element));
     return;
   }
+  watch_.own_open.erase(std::string(raw_member(element, "id")));
   if (watch_.asked_debug && raw_member(element, "id") == watch_.own_id &&
       message.contains("error") && !message.contains("result") &&
       message["error"].contains("code")) {

@@ -1,6 +1,7 @@
 // Whether a link may be, and has been, given up (contract 7), and the longest silence (5.0).
 
 #include <algorithm>
+#include <utility>
 
 #include "tests/sim/model.hpp"
 
@@ -16,15 +17,25 @@ void Model::link_heard(Epoch epoch) {
 }
 
 /// What was not heard by way of a message.
-void Model::link_checked(Epoch epoch, TimePoint heard_at) {
-  if (epoch != live_) return;
-  pulse_.heard = std::max(pulse_.heard, heard_at);
-  if (pulse_.pinged && heard_at > *pulse_.pinged) pulse_.pinged.reset();
+void Model::link_checked(const shim::event::LinkChecked& look) {
+  if (look.epoch != live_) return;
+  pulse_.heard = std::max(pulse_.heard, look.heard_at);
+  if (pulse_.pinged && look.heard_at > *pulse_.pinged) pulse_.pinged.reset();
+  // With a ping that is still to be answered there is no other: that one will speak for now.
+  if (pulse_.watched && pulse_.ping_out && !pulse_.pinged &&
+      settings_.ping_interval > Duration(0) && now_ >= pulse_.heard + settings_.ping_interval)
+    pulse_.pinged = now_;
+  if (!look.part_at) return;
+  part_in_turn_ = look.part_at;
+  latest_part_ = *look.part_at;
+  if (!pulse_.heartbeat || *look.part_at <= *pulse_.heartbeat) return;
+  pulse_.lone_pong.reset();  // it counts from here
 }
 
 void Model::link_pong(Epoch epoch) {
   if (epoch != live_) return;
   link_heard(epoch);
+  pulse_.ping_out = false;
   pulse_.pong = now_;
   if (pulse_.heartbeat && !pulse_.lone_pong &&
       now_ >= *pulse_.heartbeat + settings_.heartbeat_timeout - heartbeat_grace()) {
@@ -45,62 +56,74 @@ void Model::health_seen(const shim::HealthLook& look) {
   const bool replaced = health_.replaced() == now_;
   if (turned_fresh_ || replaced || health_.is_news()) health_hurry_ = true;
   if (replaced) suspects_ = true;
-  const bool is_own = !pulse_.own_report && now_ - pulse_.ready <= 3s;
-  if (is_own && (replaced || health_.is_news())) {
-    pulse_.own_report = now_;
-    pulse_.process = health_.process();
-  }
+  if (replaced || health_.is_news()) note_writer();
 }
 
 void Model::ping_link(Epoch epoch) {
   if (epoch != live_ || !live_open_) fail("pings a link that is not open");
   if (phase_before_ != Phase::ready) return;
-  if (pulse_.pinged) fail("a second ping before the first was answered");
+  if (pulse_.ping_out) fail("a second ping before the first was answered");
   const bool doubted = pulse_.heartbeat && settings_.heartbeat_timeout > Duration(0) &&
                        now_ >= *pulse_.heartbeat + settings_.heartbeat_timeout - heartbeat_grace();
   const bool due =
       settings_.ping_interval > Duration(0) && now_ >= pulse_.heard + settings_.ping_interval;
-  if (!due && !suspects_ && !doubted) fail("pings without a reason");
+  if (!due && !suspects_ && !doubted && !std::exchange(pulse_.suspected, false))
+    fail("pings without a reason");
   pulse_.pinged = pulse_.last_ping = now_;
+  pulse_.ping_out = true;
 }
 
-/// While the shim does not read, no silence counts; neither does what was before.
+/// Who may be the backend of a link that is ready: also the first to report soon after that.
+void Model::note_writer() {
+  if (health_.writer() == HealthBook::Writer() || !health_.is_fresh(now_)) return;
+  const bool is_first = now_ - pulse_.ready <= 3s && !std::exchange(pulse_.has_reported, true);
+  if (pulse_.own.empty() || is_first) pulse_.own.push_back(health_.writer());
+}
+
+/// While the shim does not read, no silence counts; neither does what was before. For a moment it
+/// is only that the host has not yet been asked to take what came.
 void Model::pause_link(Epoch epoch, bool paused) {
   if (epoch != live_ || live_ == 0) fail("pauses a link that there is not");
   link_paused_ = paused;
-  pulse_.heard = now_;
   pulse_.pinged.reset();
   pulse_.lone_pong.reset();
+  (paused ? paused_at_ : unpaused_at_) = now_;
+  if (paused || now_ - paused_at_ < 100ms) return;
+  pulse_.heard = now_;
   if (pulse_.heartbeat) pulse_.heartbeat = now_;
-  for (auto& [seq, since] : quiet_since_) since = now_;
+  for (auto& [seq, since] : quiet_since_) since = std::max(since, now_);
 }
 
-/// Whether a request of the host is in flight that is to be answered.
+/// Whether the host waits for the backend.
 bool Model::is_busy() const {
   return std::ranges::any_of(open_, [this](const auto& open) {
     const Ask& ask = asks_.at(open.second);
-    return !ask.subscription && is_in_flight(ask);
+    return !ask.acknowledged && is_in_flight(ask);
   });
 }
 
-/// A backend's first report, soon after its link, is not the report of another one.
+/// Whether the health file names nobody who may be this link's backend.
 bool Model::is_replaced() const {
-  return health_.replaced() && *health_.replaced() > pulse_.own_report.value_or(pulse_.ready);
+  return !pulse_.own.empty() && std::ranges::all_of(pulse_.own, [this](const auto& own) {
+    return HealthBook::is_other(own, health_.writer());
+  });
 }
 
 bool Model::may_be_given_up(TimePoint last_byte) const {
   if (!pulse_.watched) return false;
-  if (pulse_.pinged && now_ - *pulse_.pinged >= settings_.pong_timeout) {
-    if (now_ - last_byte < settings_.pong_timeout) return false;  // it is coming round
+  const Duration timeout = settings_.pong_timeout;
+  const TimePoint tested = pulse_.pinged.value_or(std::max(pulse_.last_ping, pulse_.heard));
+  if ((pulse_.pinged || pulse_.ping_out) && now_ - tested >= timeout) {
+    if (now_ - last_byte < timeout) return false;  // it is coming round
     if (!is_busy()) return true;
-    const bool other = !pulse_.process.empty() && health_.process() != pulse_.process;
-    if (other || is_replaced()) return true;
+    if (is_replaced()) return true;
     const Duration patience =
         health_.is_fresh(now_) ? settings_.busy_timeout : settings_.stall_timeout;
     // Bytes of a message that was not complete before the ping are not known to the core.
     return patience > Duration(0) && now_ - pulse_.heard >= patience;
   }
   return settings_.heartbeat_timeout > Duration(0) && pulse_.heartbeat && pulse_.pong &&
+         now_ - part_in_turn_.value_or(*pulse_.heartbeat) >= settings_.heartbeat_timeout &&
          now_ - *pulse_.heartbeat >= settings_.heartbeat_timeout &&
          *pulse_.pong > *pulse_.heartbeat;
 }
@@ -111,27 +134,30 @@ void Model::judge_pulse(const CoreView& core) {
     loss_due_.reset();
     if (early_heartbeat_.first == live_) pulse_.heartbeat = early_heartbeat_.second;
     pulse_.ready = pulse_.heard = now_;
-    pulse_.process = health_.process();
+    if (health_.is_fresh(now_) && health_.writer() != HealthBook::Writer())
+      pulse_.own = {health_.writer()};
   }
   const bool suspected = suspects_ && pulse_.watched;
+  if (suspects_ && link_paused_) pulse_.suspected = true;  // to be looked into later
   pulse_.watched = core.phase == Phase::ready && !link_paused_;
   judge_signs(core);
   judge_request_timeouts(core);
   if (!pulse_.watched) return;
+  if (suspected && pulse_.ping_out && !pulse_.pinged) pulse_.pinged = now_;
   if (suspected && !pulse_.pinged) fail("does not ping at once");
-  judge_silence();
+  judge_silence(core);
   judge_heartbeats();
 }
 
-void Model::judge_silence() {
+void Model::judge_silence(const CoreView& core) {
   if (!pulse_.pinged) {
     loss_due_.reset();
     const Duration interval = settings_.ping_interval;
-    if (interval > Duration(0) && now_ > pulse_.heard + interval + timer_lag_)
+    if (interval > Duration(0) && !pulse_.ping_out && now_ > pulse_.heard + interval + timer_lag_)
       fail("does not ping after the ping interval");
     return;
   }
-  const auto overdue = overdue_loss();
+  const auto overdue = overdue_loss(core);
   if (!overdue) {
     loss_due_.reset();
   } else if (!loss_due_) {
@@ -142,13 +168,15 @@ void Model::judge_silence() {
 }
 
 /// Why the link ought to have been given up by now, if so.
-std::optional<std::string> Model::overdue_loss() const {
+std::optional<std::string> Model::overdue_loss(const CoreView& core) const {
   const Duration lag = timer_lag_;
   const TimePoint silent_at = *pulse_.pinged + settings_.pong_timeout;
   const auto is_past = [&](TimePoint at) { return now_ > std::max(at, silent_at) + 2 * lag; };
   if (!is_past(silent_at)) return std::nullopt;
-  if (!is_busy()) return "keeps a silent link with nothing in flight";
-  if (is_replaced() && is_past(*health_.replaced()))
+  // Whatever else it was given to do may keep a backend busy as well.
+  if (!is_busy() && watch_.own_open.empty() && core.outbox_cost_bytes == 0)
+    return "keeps a silent link with nothing in flight";
+  if (is_replaced() && is_past(health_.replaced().value_or(now_)))
     return "keeps a silent link although the health file names another process";
   const Duration patience =
       health_.is_fresh(now_) ? settings_.busy_timeout : settings_.stall_timeout;
@@ -169,11 +197,11 @@ void Model::forget_heartbeats() {
 void Model::judge_heartbeats() {
   const Duration timeout = settings_.heartbeat_timeout;
   if (timeout == Duration(0) || !pulse_.heartbeat || pulse_.pinged) return;
-  const TimePoint due = *pulse_.heartbeat + timeout;
+  const TimePoint due = std::max(*pulse_.heartbeat, latest_part_) + timeout;
   const Duration lag = timer_lag_;
-  if (pulse_.lone_pong && now_ > std::max(due, *pulse_.lone_pong + 5s) + 2 * lag)
+  if (pulse_.lone_pong && now_ > std::max({due, *pulse_.lone_pong + 5s, unpaused_at_}) + 2 * lag)
     fail("keeps a wedged link");
-  if (!pulse_.lone_pong && pulse_.last_ping < *pulse_.heartbeat &&
+  if (!pulse_.lone_pong && !pulse_.ping_out && pulse_.last_ping < *pulse_.heartbeat &&
       now_ > due + settings_.ping_interval + 2 * lag)
     fail("does not ping a backend without heartbeats");
 }
@@ -192,15 +220,21 @@ void Model::judge_signs(const CoreView& core) {
     fail("a sign of life or the end of a suspend does not bring the next attempt on");
 }
 
+bool Model::is_too_early_for_timeout(TimePoint since) const {
+  return now_ < std::max(since, part_in_turn_.value_or(since)) + settings_.request_timeout;
+}
+
 /// Contract 5.0: the longest silence about one request in flight.
 void Model::judge_request_timeouts(const CoreView& core) {
   const Duration timeout = settings_.request_timeout;
   if (timeout == Duration(0) || link_paused_) return;
   for (const auto& [seq, since] : quiet_since_) {
     const std::string& text = asks_.at(seq).text;
-    if (now_ > since + timeout + timer_lag_) {
+    // With one that was late just before, the link was looked at; an answer may have been coming.
+    const TimePoint due = std::max(since, latest_part_) + timeout + 1ms;
+    if (now_ > std::max(due, unpaused_at_) + timer_lag_) {
       fail("silence beyond the request timeout about " + text);
-    } else if (now_ < since + timeout && (!core.deadline || *core.deadline > since + timeout)) {
+    } else if (now_ < since + timeout && (!core.deadline || *core.deadline > due)) {
       fail("no deadline is armed for the request timeout of " + text);
     }
   }
@@ -214,7 +248,7 @@ bool Model::take_timeout_notice(const std::string& method, std::string_view para
   const auto open = open_.find(id);
   if (open == open_.end()) return false;
   const auto quiet = quiet_since_.find(open->second);
-  if (quiet == quiet_since_.end() || now_ < quiet->second + settings_.request_timeout) return false;
+  if (quiet == quiet_since_.end() || is_too_early_for_timeout(quiet->second)) return false;
   return told_of_timeout_.insert(id).second;
 }
 

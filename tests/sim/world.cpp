@@ -121,7 +121,7 @@ void World::inform_model(const shim::Event& event, std::string_view written, boo
           [this](const event::LinkMessageTooLong& e) { model_.link_heard(e.epoch); },
           [this](const event::LinkBinary& e) { model_.link_heard(e.epoch); },
           [this](const event::LinkPong& e) { model_.link_pong(e.epoch); },
-          [this](const event::LinkChecked& e) { model_.link_checked(e.epoch, e.heard_at); },
+          [this](const event::LinkChecked& e) { model_.link_checked(e); },
           [this](const event::HealthSeen& e) { model_.health_seen(e.look); },
           [this](const event::MachineResumed&) { model_.machine_resumed(); }, [](const auto&) {}},
       event);
@@ -143,7 +143,7 @@ void World::carry_out(shim::Action& action) {
                  },
                  [this](action::CheckLink& a) {
                    after(Duration(0), [this, epoch = a.epoch] {
-                     tell(event::LinkChecked{epoch, link_.last_byte()});
+                     tell(event::LinkChecked{epoch, link_.last_byte(), link_.part_at()});
                    });
                  },
                  [this](action::WriteLink& a) {

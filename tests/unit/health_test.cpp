@@ -32,24 +32,25 @@ TEST_CASE("health 7: what a report may hold") {
       HealthReport::parse(R"({"t":1.5,"pid":7,"started_at":"now","busy":true,"x":[]})");
   REQUIRE(full.has_value());
   CHECK(full->t == 1.5);
-  CHECK_FALSE(full->process.empty());
+  CHECK(full->writer.pid == "7");
+  CHECK(full->writer.started_at == R"("now")");
   CHECK(full->busy);
   const auto bare = HealthReport::parse("{}");
   REQUIRE(bare.has_value());
   CHECK_FALSE(bare->t.has_value());
-  CHECK(bare->process.empty());
+  CHECK_FALSE(bare->writer.is_known());
   CHECK_FALSE(bare->busy);
 }
 
 TEST_CASE("health 7: null says nothing of a process or of being busy") {
   const auto report = HealthReport::parse(R"({"t":1.5,"pid":null,"started_at":null,"busy":null})");
   REQUIRE(report.has_value());
-  CHECK(report->process.empty());
+  CHECK_FALSE(report->writer.is_known());
   CHECK_FALSE(report->busy);
   const auto named = HealthReport::parse(R"({"pid":7,"started_at":null})");
   const auto same = HealthReport::parse(R"({"pid":7})");
   REQUIRE((named && same));
-  CHECK(named->process == same->process);
+  CHECK_FALSE(named->writer.differs_from(same->writer));
 }
 
 TEST_CASE("health 7: what is no report") {
@@ -136,7 +137,7 @@ TEST_CASE("health 7: a file that was away and comes back unchanged is as old as 
     static_cast<void>(health.look(start + 100s, away));
     const auto news = health.look(start + 110s, report(today));
     CHECK_FALSE(news.sign_of_life);
-    CHECK_FALSE(news.turned_fresh);
+    CHECK(news.turned_fresh);
     CHECK(health.is_fresh(start + 120s));
     CHECK_FALSE(health.is_fresh(start + 120s + 1ns));
   }
@@ -192,20 +193,42 @@ TEST_CASE("health 7: without t the time of modification counts") {
 
 TEST_CASE("health 7: another process in the file") {
   Health health(true, max_age);
-  CHECK_FALSE(health.look(start, report(today, 1)).other_process);
-  CHECK_FALSE(health.look(start + 2s, report(today + 2s, 1)).other_process);
-  CHECK_FALSE(health.replaced_since(start));
-  CHECK(health.look(start + 4s, report(today + 4s, 2)).other_process);
-  CHECK(health.replaced_since(start + 4s - 1ns));
-  CHECK_FALSE(health.replaced_since(start + 4s));
-  CHECK_FALSE(health.look(start + 6s, report(today + 6s, 2)).other_process);
+  CHECK_FALSE(health.look(start, report(today, 1)).other_writer);
+  CHECK_FALSE(health.look(start + 2s, report(today + 2s, 1)).other_writer);
+  CHECK(health.writer().pid == "1");
+  CHECK(health.look(start + 4s, report(today + 4s, 2)).other_writer);
+  CHECK(health.writer().pid == "2");
+  CHECK_FALSE(health.look(start + 6s, report(today + 6s, 2)).other_writer);
 }
 
 TEST_CASE("health 7: who wrote a file that was left over does not matter") {
   Health health(true, max_age);
   static_cast<void>(health.look(start, report(today - 1h, 1)));
-  CHECK_FALSE(health.look(start + 1s, report(today, 2)).other_process);
-  CHECK_FALSE(health.replaced_since(TimePoint()));
+  CHECK_FALSE(health.writer().is_known());
+  CHECK_FALSE(health.look(start + 1s, report(today, 2)).other_writer);
+}
+
+TEST_CASE("health 7: what only one of two reports says of its writer tells them not apart") {
+  struct Row {
+    HealthWriter a, b;
+    bool differ;
+  };
+  for (const Row& row : {Row{{"1", "7"}, {"1", "7"}, false}, Row{{"1", "7"}, {"1", "8"}, true},
+                         Row{{"1", "7"}, {"2", "7"}, true}, Row{{"1", "7"}, {"1", ""}, false},
+                         Row{{"1", ""}, {"1", "8"}, false}, Row{{"", "7"}, {"1", ""}, false},
+                         Row{{"1", ""}, {"2", "8"}, true}, Row{{}, {"1", "7"}, false}}) {
+    CAPTURE(row.a.pid + "/" + row.a.started_at + " " + row.b.pid + "/" + row.b.started_at);
+    CHECK(row.a.differs_from(row.b) == row.differ);
+    CHECK(row.b.differs_from(row.a) == row.differ);
+  }
+}
+
+TEST_CASE("health 7: one that was gone and comes back as it was has turned fresh") {
+  Health health(true, max_age);
+  static_cast<void>(health.look(start, report(today)));
+  static_cast<void>(health.look(start + 1s, {.found = HealthLook::Found::missing}));
+  CHECK(health.look(start + 20s, report(today)).turned_fresh);
+  CHECK_FALSE(health.look(start + 21s, report(today)).turned_fresh);
 }
 
 TEST_CASE("health 7: busy counts only while the report is fresh") {

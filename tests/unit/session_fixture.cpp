@@ -226,7 +226,7 @@ void Driver::obey_all() {
   if (cache_answers) release_cache();
   if (std::exchange(pong_open_, false)) feed(event::LinkPong{link_epoch});
   if (std::exchange(check_open_, false))
-    feed(event::LinkChecked{link_epoch, trickles ? now : heard_at});
+    feed(event::LinkChecked{link_epoch, trickles ? now : heard_at, part_at, has_unread});
   if (host_reads && host_bytes > 0) feed(event::HostWritten{host_bytes});
   if (link_writes && link_bytes > 0) feed(event::LinkWritten{link_epoch, link_bytes});
 }

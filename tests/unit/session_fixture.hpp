@@ -90,7 +90,9 @@ class Driver {
   bool pongs = true;
   /// What CheckLink is answered with: bytes come that are no message yet.
   bool trickles = false;
-  TimePoint heard_at;   ///< when they last came, if they do not come now
+  TimePoint heard_at;                ///< when they last came, if they do not come now
+  std::optional<TimePoint> part_at;  ///< when the last part of an incomplete message did
+  bool has_unread = false;
   unsigned spaces = 0;  ///< WriteHostSpace so far
 
   // All orders so far, by kind.

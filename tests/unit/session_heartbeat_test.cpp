@@ -350,5 +350,64 @@ TEST_CASE("session 7: an initialized sent ahead of initialize's answer is no rea
   CHECK(method_of(last_of(d.take_link())) == "logging/setLevel");
 }
 
+TEST_CASE("session 7: no heartbeat can come while a long message does") {
+  Driver d;
+  d.establish();
+  beat(d, 10s);
+  d.host(request("1", "tools/call"));
+  for (int i = 0; i < 100; ++i) {
+    d.advance(2s);
+    d.part_at = d.now;
+  }
+  CHECK(d.session.epoch() == 1);
+  d.part_at.reset();
+  d.backend(answer("1"));
+  beat(d, 10s);
+  CHECK(d.session.epoch() == 1);
+}
+
+TEST_CASE("session 7: a message that does not come any further excuses nothing") {
+  Driver d;
+  d.establish();
+  beat(d, 10s);
+  d.advance(5s);
+  d.part_at = d.now;
+  d.advance(30s);
+  CHECK(d.session.epoch() == 1);
+  d.advance(10s);
+  CHECK(d.logged("lost: wedged: ") == 1);
+}
+
+TEST_CASE("session 7: messages beyond --queue-bytes that the host takes at once excuse nothing") {
+  Settings settings = default_settings();
+  settings.queue_bytes = 1'000;
+  Driver d(settings);
+  d.establish();
+  beat(d, 10s);
+  for (int i = 0; i < 40; ++i) {
+    d.advance(1s);
+    d.backend(notify("n", "\"" + std::string(2'000, 'x') + "\""));
+  }
+  CHECK(d.link_pauses.size() > 50);
+  CHECK(d.logged("lost: wedged: ") == 1);
+}
+
+TEST_CASE("session 7: what a request of the modern era asked to be logged is not for the shim") {
+  Settings settings = default_settings();
+  settings.request_heartbeats = true;
+  Driver d(settings);
+  establish_with_logging(d);
+  d.host(request("1", "tools/call",
+                 R"({"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28",)"
+                 R"("io.modelcontextprotocol/logLevel":"debug"}})"));
+  d.forget();
+  d.backend(log_message("debug"));
+  CHECK(d.take_host().size() == 1);
+  d.backend(answer("1"));
+  d.forget();
+  d.backend(log_message("debug"));
+  CHECK(d.take_host().empty());
+}
+
 }  // namespace
 }  // namespace shim::test

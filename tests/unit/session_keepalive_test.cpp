@@ -1,5 +1,6 @@
 // Contract 8: the host hears of a request that takes long, on the wall clock.
 
+#include "tests/unit/mcp_texts.hpp"
 #include "tests/unit/session_fixture.hpp"
 
 namespace shim::test {
@@ -337,16 +338,61 @@ TEST_CASE("session 8: a progress token is a string or a number") {
 }
 
 TEST_CASE("session 8: in the modern era a request says itself whether it takes log messages") {
-  for (const bool takes : {false, true}) {
+  struct Row {
+    const char* level;
+    const char* capabilities;  ///< as the backend was discovered to have; empty: it was not
+    bool takes;
+  };
+  for (const Row& row :
+       {Row{"", "", false}, Row{"info", "", true}, Row{"debug", "", true}, Row{"notice", "", false},
+        Row{"info", R"({"logging":{}})", true}, Row{"info", R"({"tools":{}})", false}}) {
+    CAPTURE(std::string(row.level) + " " + row.capabilities);
     Driver d(with_modes({.progress = false, .log = true}));
     d.go_ready();
-    const std::string level = takes ? R"(,"io.modelcontextprotocol/logLevel":"info")" : "";
+    if (*row.capabilities != '\0') {
+      d.host(discover("0"));
+      d.backend(answer("0", R"({"capabilities":)" + std::string(row.capabilities) + "}"));
+      d.forget();
+    }
+    std::string level;
+    if (*row.level != '\0')
+      level = R"(,"io.modelcontextprotocol/logLevel":")" + std::string(row.level) + "\"";
     d.host(request(
         "1", "tools/call",
         R"({"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28")" + level + "}}"));
     d.advance(10s);
-    CHECK(d.take_host().size() == (takes ? 1 : 0));
+    CHECK(d.take_host().size() == (row.takes ? 1 : 0));
   }
+}
+
+TEST_CASE("session 8: no log message about what the backend reports on itself") {
+  Driver d(with_modes({.progress = false, .log = true}));
+  d.go_ready();
+  d.host(initialize("0"));
+  d.backend(answer("0", R"({"protocolVersion":"2025-06-18","capabilities":{"logging":{}}})"));
+  d.host(notify("notifications/initialized"));
+  d.host(request_with_token("1", "\"t\""));
+  d.forget();
+  for (int i = 1; i <= 10; ++i) {
+    d.advance(5s);
+    d.backend(backend_progress("\"t\"", std::to_string(i)));
+  }
+  CHECK(take_progress(d).size() == 10);
+  d.advance(20s);
+  CHECK(d.take_host().size() >= 1);
+}
+
+TEST_CASE("session 8: nothing about other requests while initialize is waited for") {
+  Driver d;
+  d.go_ready();
+  d.host(initialize("0"));
+  d.host(request_with_token("1", "\"t\""));
+  d.advance(1min);
+  CHECK(d.take_host().empty());
+  d.backend(initialize_answer("0"));
+  d.forget();
+  d.advance(10s);
+  CHECK(take_progress(d).size() == 1);
 }
 
 }  // namespace

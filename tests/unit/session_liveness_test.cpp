@@ -1,5 +1,6 @@
 // Contract 7, silence: alive, busy or gone.
 
+#include "tests/unit/mcp_texts.hpp"
 #include "tests/unit/session_fixture.hpp"
 
 namespace shim::test {
@@ -196,9 +197,111 @@ TEST_CASE("session 7: a live subscription does not make an idle link busy") {
   Driver d;
   d.go_ready();
   d.host(modern_request("1", "subscriptions/listen"));
+  d.backend(acknowledge("1"));
   d.pongs = false;
   d.advance(25s);
   CHECK(lost_by(d, "no-pong"));
+}
+
+TEST_CASE("session 7: whatever else the backend is to do may keep it busy") {
+  struct Row {
+    const char* name;
+    std::function<void(Driver&)> work;
+  };
+  for (const Row& row :
+       {Row{"a subscription that it has not acknowledged",
+            [](Driver& d) { d.host(modern_request("1", "subscriptions/listen")); }},
+        Row{"a request of the shim's own",
+            [](Driver& d) {
+              establish_with(d);
+              ask_and_answer(d, request("1", "tools/list"), R"({"tools":[]})");
+              d.lose();
+              resume_with(d);
+              REQUIRE(method_of(d.link_log.back().text) == "tools/list");
+            }},
+        Row{"notifications that it does not take", [](Driver& d) {
+              d.link_writes = false;
+              const std::string large = "\"" + std::string(Session::link_window_bytes, 'x') + "\"";
+              for (int i = 0; i < 3; ++i) d.host(notify("n", large));
+            }}}) {
+    CAPTURE(std::string(row.name));
+    Driver d;
+    d.go_ready();
+    row.work(d);
+    const Epoch epoch = d.session.epoch();
+    d.pongs = false;
+    d.advance(120s - 1ns);
+    CHECK(d.session.epoch() == epoch);
+    CHECK(d.session.phase() == Phase::ready);
+    d.advance(16s);
+    CHECK(lost_by(d, "stalled"));
+  }
+}
+
+TEST_CASE("session 7: a ping whose pong is still to come is not followed by another") {
+  Driver d;
+  d.go_ready();
+  d.pongs = false;
+  for (int i = 0; i < 20; ++i) {
+    d.advance(16s);
+    d.backend(notify("n"));
+  }
+  CHECK(d.session.epoch() == 1);
+  CHECK(d.pings.size() == 2);
+  d.pong();
+  d.advance(16s);
+  CHECK(d.pings.size() == 3);
+  d.advance(10s);
+  CHECK(lost_by(d, "no-pong"));
+}
+
+TEST_CASE(
+    "session 7: what the link is suspected of while it is not read is looked into after that") {
+  Settings settings = default_settings();
+  settings.queue_bytes = 2'000;
+  settings.ping_interval = Duration(0);
+  Driver d(settings);
+  d.go_ready();
+  d.host_reads = false;
+  d.backend(notify("n", "\"" + std::string(3'000, 'x') + "\""));
+  REQUIRE(d.link_pauses.size() == 1);
+  d.feed(event::MachineResumed{1h});
+  CHECK(d.pings.size() == 1);
+  d.feed(event::HostWritten{10'000});
+  CHECK(d.pings.size() == 2);
+}
+
+TEST_CASE("session 7: while two processes write the health file, either may be the backend") {
+  for (const Duration old_one : {Duration(1s), Duration(10s)}) {
+    CAPTURE(seconds(old_one));
+    Driver d(with_health_file());
+    d.feed(report(d, 2));
+    d.go_ready();
+    d.advance(old_one);
+    d.feed(report(d, 1));  // of the one that is going
+    d.advance(1s);
+    d.feed(report(d, 2));
+    d.host(request("1", "tools/call"));
+    d.pongs = false;
+    d.advance(2min);
+    CHECK(d.session.phase() == Phase::ready);
+    d.feed(report(d, 3));
+    CHECK(lost_by(d, "replaced"));
+  }
+}
+
+TEST_CASE("session 4.2: the first change is waited for also before any link") {
+  Driver d(with_health_file());
+  d.feed(report(d));
+  d.lose({.cause = Cause::unreachable});
+  d.until_connecting();
+  d.lose({.cause = Cause::unreachable});
+  REQUIRE(d.session.phase() == Phase::waiting);
+  const TimePoint before = d.open_times.back();
+  d.advance(100ms);
+  d.feed(report(d));
+  d.advance(1ns);
+  CHECK(d.open_times.back() > before);
 }
 
 TEST_CASE("session 7: with a call in flight silence is borne until the stall timeout") {
@@ -435,16 +538,16 @@ TEST_CASE("session 4.2: a health file that turns fresh makes the attempt at once
   CHECK(d.opens.size() == 1);
   d.feed(report(d));
   CHECK(d.opens.size() == 2);  // closer to the last attempt than anything else may bring it
-  // The same file, changing on, is no news.
-  d.lose({.cause = Cause::refused});
+  // Its first change may be the sign of another backend, those that follow are no news.
   for (int i = 0; i < 9; ++i) {
-    d.advance(2s);
+    d.lose({.cause = Cause::refused});
+    d.advance(200ms);
     d.feed(report(d));
   }
-  CHECK(d.opens.size() == 2);
+  CHECK(d.opens.size() == 3);
   // Another process is.
   d.feed(report(d, 2));
-  CHECK(d.opens.size() == 3);
+  CHECK(d.opens.size() == 4);
 }
 
 TEST_CASE(

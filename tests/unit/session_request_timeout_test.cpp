@@ -115,5 +115,53 @@ TEST_CASE("session 5.0: answered or cancelled in time, a request has no timeout 
   CHECK(d.take_link().empty());
 }
 
+TEST_CASE("session 5.0: an answer that is on its way is waited for as long as it comes") {
+  Driver d(with_timeout());
+  d.establish();
+  d.host(request("1", "tools/list"));
+  for (int i = 0; i < 20; ++i) {
+    d.advance(20s);
+    d.part_at = d.now;
+  }
+  CHECK(d.answers_to("1") == 0);
+  d.advance(30s - 1ns);
+  CHECK(d.answers_to("1") == 0);
+  d.advance(1ns);
+  CHECK(d.answers_to("1") == 1);
+}
+
+TEST_CASE("session 5.0: what has come and is unread is read first, but not for ever") {
+  for (const bool answered : {true, false}) {
+    CAPTURE(answered);
+    Driver d(with_timeout());
+    d.establish();
+    d.host(request("1", "tools/list"));
+    d.forget();
+    d.has_unread = true;
+    d.advance(30s);
+    CHECK(d.take_host().empty());
+    d.advance(Session::unread_grace - 1ns);
+    CHECK(d.take_host().empty());
+    if (answered) d.backend(answer("1"));
+    d.advance(1min);
+    const bool is_answered = d.one_host_line().find("result") != std::string::npos;
+    CHECK(is_answered == answered);
+  }
+}
+
+TEST_CASE("session 5.0: messages beyond --queue-bytes that the host takes at once are no pause") {
+  Settings settings = with_timeout();
+  settings.queue_bytes = 1'000;
+  Driver d(settings);
+  d.establish();
+  d.host(request("1", "tools/list"));
+  for (int i = 0; i < 30; ++i) {
+    d.advance(1s);
+    d.backend(notify("n", "\"" + std::string(2'000, 'x') + "\""));
+  }
+  CHECK(d.link_pauses.size() == 60);
+  CHECK(d.answers_to("1") == 1);
+}
+
 }  // namespace
 }  // namespace shim::test
