@@ -39,7 +39,7 @@ bool is_named(const std::string& header_name, const char* name) {
   return ::strcasecmp(header_name.c_str(), name) == 0;
 }
 
-/// The hexadecimal digits of each `%2f` in the other case: `%2F` means the same.
+/// With the hexadecimal digits of each escape in one case: `%2f` and `%2F` mean the same.
 std::string with_escapes(std::string_view text, int (*to_case)(int)) {
   std::string out(text);
   for (std::size_t at = out.find('%'); at != std::string::npos; at = out.find('%', at + 1)) {
@@ -162,6 +162,7 @@ void Secrets::add_query(const Url& url) {
     std::string from_form = value;  // a form's `+` is a space
     std::ranges::replace(from_form, '+', ' ');
     for (const std::string& written : {value, from_form}) {
+      add_unless_a_word(written);
       add_unless_a_word(with_escapes(written, std::tolower));
       add_unless_a_word(with_escapes(written, std::toupper));
       if (const auto decoded = percent_decoded(written)) add_unless_a_word(*decoded);

@@ -53,7 +53,8 @@ TEST_CASE("secrets 10: so they are as a form is decoded, and with their escapes 
   const Secrets secrets = with_query("a=ab+cd%2Fef+g&b=p%3Dq%2fr&c=x+y%zz");
   CHECK(secrets.removed_from("ab+cd%2Fef+g ab+cd/ef+g ab cd/ef g ab+cd%2fef+g") ==
         "... ... ... ...");
-  CHECK(secrets.removed_from("p%3dq%2fr p%3Dq%2Fr p=q/r (x y%zz)") == "... ... ... (...)");
+  CHECK(secrets.removed_from("p%3Dq%2fr p%3dq%2fr p%3Dq%2Fr p=q/r (x y%zz)") ==
+        "... ... ... ... (...)");
   CHECK(secrets.are_in(R"({"a":"ab cd\/ef g"})"));
 }
 
