@@ -181,6 +181,13 @@ std::string Url::authority() const {
   return (v6 ? "[" + host + "]" : host) + ":" + std::to_string(port);
 }
 
+std::string Url::host_header() const {
+  if (!unix_path.empty()) return "localhost";
+  Url without_zone = *this;
+  without_zone.host.erase(std::min(host.find('%'), host.size()));
+  return without_zone.authority();
+}
+
 bool Url::is_loopback() const {
   constexpr std::string_view localhost = "localhost";
   const bool by_name = starts_with(host, localhost) &&

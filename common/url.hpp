@@ -18,8 +18,12 @@ struct Url {
   std::string path;        ///< with its query, starts with '/'
   std::string unix_path;   ///< absolute path of the socket, decoded, or empty
 
-  /// For the Host header and for people: `host:port`, brackets around an IPv6 address.
+  /// For people: `host:port`, brackets around an IPv6 address.
   [[nodiscard]] std::string authority() const;
+
+  /// The Host header: the same without the zone of an IPv6 address, which means something on this
+  /// machine only (RFC 6874 § 4); `localhost` for a Unix socket.
+  [[nodiscard]] std::string host_header() const;
 
   /// Whether it is meant for this machine: a Unix socket, `localhost`, a loopback address. A name
   /// may begin like an address and lead anywhere. Where `localhost` leads the system decides: look

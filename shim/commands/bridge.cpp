@@ -229,6 +229,7 @@ void Bridge::turn() {
 }
 
 void Bridge::perform(Actions& actions) {
+  log_.note_link(session_->epoch(), session_->phase());
   for (Action& action : actions) {
     std::visit([this](auto& order) { carry_out(order); }, action);
     if (finished_) break;

@@ -1,5 +1,6 @@
 #include "shim/commands/call.hpp"
 
+#include <poll.h>
 #include <unistd.h>
 
 #include <array>
@@ -98,7 +99,7 @@ bool Call::read_params() {
     std::array<char, 1 << 16> buffer{};
     for (;;) {
       const ssize_t count = ::read(STDIN_FILENO, buffer.data(), buffer.size());
-      if (count < 0 && errno == EINTR) continue;
+      if (count < 0 && may_try_again(STDIN_FILENO, POLLIN)) continue;
       if (count < 0) {
         say(std::string("cannot read stdin: ") + std::strerror(errno));
         return false;
@@ -215,6 +216,7 @@ int Call::report(const Client::Answer& answer, const std::string& about) const {
       say("the backend answered with an error: " + client_->shown(answer.text));
       return refused;
     case Client::Answer::Kind::invalid:
+    case Client::Answer::Kind::too_long:
       say(what + "the answer is of no use: " + answer.text);
       return refused;
     case Client::Answer::Kind::lost:

@@ -56,6 +56,7 @@ std::string Checkup::describe(const Answer& answer) const {
     case Answer::Kind::error:
       return "answered with an error: " + printable(client_.shown(answer.text));
     case Answer::Kind::invalid: return "answered with nonsense: " + answer.text;
+    case Answer::Kind::too_long: return "answered at length: " + answer.text;
     case Answer::Kind::lost:
       return "not answered: " + std::string(name(answer.loss.cause)) + ": " + answer.loss.detail;
     case Answer::Kind::timeout:
@@ -135,6 +136,7 @@ void Checkup::probe_modern() {
       break;
     case Answer::Kind::error: break;
     case Answer::Kind::invalid:
+    case Answer::Kind::too_long:
     case Answer::Kind::timeout:
     case Answer::Kind::lost:
       step.verdict = Verdict::warning;
@@ -200,7 +202,10 @@ void Checkup::check_lists(const json& offered, Era era) {
       step.detail +=
           std::string(list_method(kind)) + " was " +
           (answer.kind == Answer::Kind::result ? "answered without a list" : describe(answer));
-      step.remedy = "the backend says that it has this list; its log may say more, `docker logs`";
+      step.remedy =
+          answer.kind == Answer::Kind::too_long
+              ? "give a larger --max-message, or let the backend list in pages"
+              : "the backend says that it has this list; its log may say more, `docker logs`";
       if (answer.kind == Answer::Kind::lost) break;
       continue;
     }

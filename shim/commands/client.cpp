@@ -24,6 +24,18 @@ Link::Options with_milestones(Link::Options options, MilestoneSink on_milestone)
   return options;
 }
 
+/// An error with the id null is about a message whose id the backend could not read (JSON-RPC 2.0
+/// § 5): the one request that there is. Who knows no such method could read: what he answers is a
+/// notification, which he should not.
+bool is_about_the_request(const Message& message) {
+  return message.id == "null" && !message.error.empty() &&
+         message.error_code != std::to_string(jsonrpc::method_not_found);
+}
+
+Client::Answer invalid_answer() {
+  return {.kind = Client::Answer::Kind::invalid, .text = "it is no valid JSON-RPC message"};
+}
+
 }  // namespace
 
 Client::Client(const Options& options, std::size_t endpoint, MilestoneSink on_milestone)
@@ -105,7 +117,9 @@ Client::Answer Client::ask(std::string_view method, std::string_view params, Tim
     } else if (const auto* message = std::get_if<event::LinkMessage>(&*event)) {
       answer = consider(message->text, id, on_progress);
     } else if (const auto* too_long = std::get_if<event::LinkMessageTooLong>(&*event)) {
-      answer = consider_broken(too_long->found, id, "it is longer than --max-message");
+      answer = consider_broken(
+          too_long->found, id,
+          {.kind = Answer::Kind::too_long, .text = "it is longer than --max-message"});
     } else if (std::holds_alternative<event::LinkBinary>(*event)) {
       ++invalid_messages_;
     }
@@ -155,7 +169,7 @@ std::optional<Client::Answer> Client::consider(const std::string& text, const st
   }
   IdScanner scanner;
   scanner.feed(text);
-  return consider_broken(scanner, id, "it is no valid JSON-RPC message");
+  return consider_broken(scanner, id, invalid_answer());
 }
 
 std::optional<Client::Answer> Client::consider_message(const Message& message,
@@ -175,7 +189,7 @@ std::optional<Client::Answer> Client::consider_message(const Message& message,
         on_progress(message.params);
       return std::nullopt;
     case Kind::response: {
-      if (message.id != id) return std::nullopt;
+      if (message.id != id && !is_about_the_request(message)) return std::nullopt;
       const bool failed = !message.error.empty();
       Answer answer{.kind = failed ? Answer::Kind::error : Answer::Kind::result,
                     .text = std::string(failed ? message.error : message.result),
@@ -185,19 +199,17 @@ std::optional<Client::Answer> Client::consider_message(const Message& message,
     }
     case Kind::other: break;
   }
-  if (message.id == id && message.method.empty())
-    return Answer{.kind = Answer::Kind::invalid, .text = "it is no valid JSON-RPC message"};
+  if (message.id == id && message.method.empty()) return invalid_answer();
   ++invalid_messages_;
   return std::nullopt;
 }
 
 std::optional<Client::Answer> Client::consider_broken(const IdScanner& found, const std::string& id,
-                                                      const char* what) {
+                                                      Answer answer) {
   const auto is_answer = [&id](const IdScanner::Found& message) {
     return message.is_answer() && std::ranges::find(message.ids, id) != message.ids.end();
   };
-  if (std::ranges::any_of(found.messages(), is_answer))
-    return Answer{.kind = Answer::Kind::invalid, .text = what};
+  if (std::ranges::any_of(found.messages(), is_answer)) return answer;
   ++invalid_messages_;
   return std::nullopt;
 }

@@ -36,8 +36,9 @@ class Client {
     enum class Kind : std::uint8_t {
       result,
       error,    ///< a JSON-RPC error
-      invalid,  ///< an answer that is none, or too long
-      lost,     ///< the connection ended first
+      invalid,  ///< an answer that is none
+      too_long,
+      lost,  ///< the connection ended first
       timeout,
     };
     Kind kind = Kind::timeout;
@@ -51,8 +52,8 @@ class Client {
   /// The next request's id and progress token: a JSON number.
   [[nodiscard]] std::string next_id() const { return std::to_string(last_id_ + 1); }
 
-  /// Sends a request and waits for its answer. What the backend asks meanwhile is refused, its
-  /// pings are answered, and what else it says is dropped.
+  /// Sends a request and waits for its answer; an error that names no request is one, too. What the
+  /// backend asks meanwhile is refused, its pings are answered, and what else it says is dropped.
   [[nodiscard]] Answer ask(std::string_view method, std::string_view params, TimePoint deadline,
                            const ProgressSink& on_progress = {});
 
@@ -85,7 +86,7 @@ class Client {
                                                        const std::string& id,
                                                        const ProgressSink& on_progress);
   [[nodiscard]] std::optional<Answer> consider_broken(const IdScanner& found, const std::string& id,
-                                                      const char* what);
+                                                      Answer answer);
 
   const Settings& settings_;
   std::size_t endpoint_;

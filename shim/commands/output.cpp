@@ -1,5 +1,6 @@
 #include "shim/commands/output.hpp"
 
+#include <poll.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -10,10 +11,23 @@
 namespace shim {
 
 bool print_out(std::string_view text) {
-  if (std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0)
-    return true;
-  std::fprintf(stderr, "mcp-ws-shim: cannot write to stdout: %s\n", std::strerror(errno));
-  return false;
+  while (!text.empty()) {
+    const ssize_t count = ::write(STDOUT_FILENO, text.data(), text.size());
+    if (count >= 0) {
+      text.remove_prefix(static_cast<std::size_t>(count));
+    } else if (!may_try_again(STDOUT_FILENO, POLLOUT)) {
+      std::fprintf(stderr, "mcp-ws-shim: cannot write to stdout: %s\n", std::strerror(errno));
+      return false;
+    }
+  }
+  return true;
+}
+
+bool may_try_again(int fd, short events) {
+  if (errno == EINTR) return true;
+  if (errno != EAGAIN) return false;
+  pollfd ready{.fd = fd, .events = events, .revents = 0};
+  return ::poll(&ready, 1, -1) >= 0 || errno == EINTR;
 }
 
 bool is_capable_terminal() {

@@ -8,6 +8,10 @@ namespace shim {
 /// line then.
 [[nodiscard]] bool print_out(std::string_view text);
 
+/// After a read() or write() that has failed: whether it was only interrupted, or was on a
+/// descriptor that somebody has made O_NONBLOCK, for whose `events` (poll(2)) this has waited then.
+[[nodiscard]] bool may_try_again(int fd, short events);
+
 /// Whether stdout is a terminal that understands escape sequences.
 [[nodiscard]] bool is_capable_terminal();
 

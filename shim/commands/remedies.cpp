@@ -26,6 +26,18 @@ std::string if_nobody_listens(const Url& url) {
          "; is the backend up there, and does it listen on more than its own loopback?";
 }
 
+/// `why` is the system's word for it (strerror).
+std::string if_unreachable(const std::string& why, const Url& url) {
+  if (url.unix_path.empty())
+    return "there is no way to " + place(url) + "; is the network up, the VPN? `ip route get " +
+           url.host + "`";
+  if (holds(why, "Permission denied"))
+    return "this user may not use the socket: look at owner and mode of it and of its directories, "
+           "`namei -l " +
+           place(url) + "`";
+  return if_nobody_listens(url);
+}
+
 std::string if_no_http(const Url& url) {
   return "what listens on " + place(url) +
          " talks, but no HTTP: this is the port of something else, or it wants wss://";
@@ -162,11 +174,7 @@ std::string remedy(const Loss& loss, const Surroundings& around) {
              "` asks the same. Names of compose services are known inside their network only: from "
              "outside use 127.0.0.1 and the published port";
     case Cause::refused: return if_nobody_listens(url);
-    case Cause::unreachable:
-      return url.unix_path.empty()
-                 ? "there is no way to " + place(url) +
-                       "; is the network up, the VPN? `ip route get " + url.host + "`"
-                 : if_nobody_listens(url);
+    case Cause::unreachable: return if_unreachable(loss.detail, url);
     case Cause::connect_timeout: return if_nobody_answers(around);
     case Cause::tls:
       if (holds(loss.detail, "1.2 or newer")) return "let the backend offer TLS 1.2 or newer";

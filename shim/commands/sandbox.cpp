@@ -40,12 +40,12 @@ void add_certificate_directories(std::vector<std::string>& read) {
   }
 }
 
-/// That of the name and that of what it leads to now: links are renewed next to either.
-void add_directories_of(const std::string& file, std::vector<std::string>& read) {
-  read.push_back(directory_of(file));
+/// That of the name and that of what it leads to now: files are renewed in either.
+void add_directories_of(const std::string& file, std::vector<std::string>& allowed) {
+  allowed.push_back(directory_of(file));
   std::error_code error;
   const fs::path target = fs::canonical(file, error);
-  if (!error) read.push_back(target.parent_path().string());
+  if (!error) allowed.push_back(target.parent_path().string());
 }
 
 /// The directory, or as much of its path as there is: the rest may be made later, and a rule is
@@ -62,10 +62,13 @@ std::string existing_part(const std::string& directory, std::vector<std::string>
 }
 
 /// A terminal or /dev/null is allowed by itself, not with all devices.
-std::string place_of_log(const std::string& file) {
+void add_places_of_log(const std::string& file, std::vector<std::string>& write) {
   std::error_code ignored;
-  const bool is_device = fs::is_character_file(file, ignored);
-  return is_device ? file : directory_of(file);
+  if (fs::is_character_file(file, ignored)) {
+    write.push_back(file);
+  } else {
+    add_directories_of(file, write);
+  }
 }
 
 }  // namespace
@@ -84,7 +87,7 @@ Sandbox sandbox_of(const Options& options, const std::string& status_directory) 
   if (!options.health_file.empty())
     read.push_back(existing_part(directory_of(options.health_file), out.warnings));
   write = {options.cache_dir, status_directory};
-  if (!options.log.file.empty()) write.push_back(place_of_log(options.log.file));
+  if (!options.log.file.empty()) add_places_of_log(options.log.file, write);
   ports.push_back(name_server_port);
   for (const Url& url : options.endpoints) {
     if (url.unix_path.empty()) ports.push_back(url.port);

@@ -7,7 +7,6 @@
 #include <cerrno>
 #include <csignal>
 #include <cstddef>
-#include <cstdio>
 #include <ctime>
 #include <string_view>
 #include <vector>
@@ -88,11 +87,8 @@ class TerminalSignals {
 /// The terminal while it is ours.
 class Screen {
  public:
-  Screen() { std::fputs(hide_cursor, stdout); }
-  ~Screen() {
-    std::fputs(show_cursor, stdout);
-    std::fflush(stdout);
-  }
+  Screen() { control(hide_cursor); }
+  ~Screen() { control(show_cursor); }
   Screen(const Screen&) = delete;
   Screen& operator=(const Screen&) = delete;
 
@@ -106,10 +102,16 @@ class Screen {
 
   /// Does what SIGTSTP would have done; returns when we are continued.
   static void stop() {
-    std::fputs(show_cursor, stdout);
-    std::fflush(stdout);
+    control(show_cursor);
     ::raise(SIGSTOP);
-    std::fputs(hide_cursor, stdout);
+    control(hide_cursor);
+  }
+
+ private:
+  /// A terminal that does not take it will not take what is drawn either, which is told.
+  static void control(std::string_view sequence) {
+    [[maybe_unused]] const ssize_t written =
+        ::write(STDOUT_FILENO, sequence.data(), sequence.size());
   }
 };
 

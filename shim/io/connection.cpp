@@ -43,7 +43,7 @@ void Connection::start(const Target& target) {
   tls_ = target.url.tls;
   const bool is_unix = !target.url.unix_path.empty();
   const std::string address = is_unix ? "+" + target.url.unix_path : target.address;
-  const std::string host = is_unix ? "localhost" : target.url.authority();
+  const std::string host = target.url.host_header();
 
   lws_client_connect_info info{};
   info.context = services_.loop.context();

@@ -15,7 +15,8 @@ class logger;
 
 namespace shim {
 
-/// One line about why the log cannot go there, or an empty text. Creates the file.
+/// One line about why the log cannot go there, or an empty text. Creates the file. Never to stdout,
+/// under whichever name.
 [[nodiscard]] std::string check_log_file(const std::string& path);
 
 /// Log lines for people, to stderr or a file, never to stdout (contract 10). Nothing here blocks: a
@@ -28,6 +29,10 @@ class Log {
   enum class Format : std::uint8_t {
     text,  ///< time, level, message
     json,  ///< one object per line: time, level, message, epoch, phase, and a cause if there is one
+  };
+  struct LinkPlace {
+    Epoch epoch = 0;
+    Phase phase = Phase::waiting;
   };
   struct Options {
     LogLevel level = LogLevel::info;
@@ -45,7 +50,13 @@ class Log {
 
   /// The text must be printable: foreign bytes go through printable() first.
   void write(const action::Log& line);
-  void write(LogLevel level, std::string text) { write({level, std::move(text)}); }
+  /// A line that is not the core's.
+  void write(LogLevel level, std::string text) {
+    write({.level = level, .text = std::move(text), .epoch = link_.epoch, .phase = link_.phase});
+  }
+
+  /// Where the link is now, for the lines that are not the core's.
+  void note_link(Epoch epoch, Phase phase) { link_ = {.epoch = epoch, .phase = phase}; }
 
   /// Opens the file anew, for log rotation by others. If that fails the old one stays in use.
   void reopen();
@@ -53,6 +64,7 @@ class Log {
  private:
   Options options_;
   const Secrets& secrets_;
+  LinkPlace link_;
   std::unique_ptr<spdlog::logger> logger_;
 };
 

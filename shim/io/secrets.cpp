@@ -1,5 +1,6 @@
 #include "shim/io/secrets.hpp"
 
+#include <openssl/evp.h>
 #include <strings.h>
 #include <unistd.h>
 
@@ -36,6 +37,35 @@ bool is_like_a_word(std::string_view text) {
 
 bool is_named(const std::string& header_name, const char* name) {
   return ::strcasecmp(header_name.c_str(), name) == 0;
+}
+
+/// With the hexadecimal digits of each escape in one case: `%2f` and `%2F` mean the same.
+std::string with_escapes(std::string_view text, int (*to_case)(int)) {
+  std::string out(text);
+  for (std::size_t at = out.find('%'); at != std::string::npos; at = out.find('%', at + 1)) {
+    for (std::size_t digit = at + 1; digit < std::min(at + 3, out.size()); ++digit)
+      out[digit] = static_cast<char>(to_case(static_cast<unsigned char>(out[digit])));
+  }
+  return out;
+}
+
+/// `user:password` behind `Basic` (RFC 7617); empty if this is nothing of the kind.
+std::string basic_credentials(std::string_view header) {
+  constexpr std::string_view scheme = "Basic ";
+  if (::strncasecmp(header.data(), scheme.data(), std::min(scheme.size(), header.size())) != 0)
+    return {};
+  std::string text(
+      header.substr(std::min(header.find_first_not_of(' ', scheme.size()), header.size())));
+  text.erase(text.find_last_not_of(" =") + 1);
+  const std::size_t bytes = text.size() * 3 / 4;
+  text.append((4 - text.size() % 4) % 4, '=');
+  std::string out(text.size() / 4 * 3, '\0');
+  if (::EVP_DecodeBlock(reinterpret_cast<unsigned char*>(out.data()),
+                        reinterpret_cast<const unsigned char*>(text.data()),
+                        static_cast<int>(text.size())) < 0)
+    return {};
+  out.resize(bytes);
+  return out;
 }
 
 std::string with_escaped_slashes(std::string_view text) {
@@ -106,6 +136,10 @@ void Secrets::add_headers(const std::vector<std::pair<std::string, std::string>>
       add_cookies(value);
     } else if (const std::size_t space = value.find(' '); space != std::string::npos) {
       add(std::string_view(value).substr(space + 1));
+      const std::string credentials = basic_credentials(value);
+      add(credentials);
+      add(std::string_view(credentials)
+              .substr(std::min(credentials.find(':') + 1, credentials.size())));
     }
   }
 }
@@ -125,8 +159,14 @@ void Secrets::add_query(const Url& url) {
   for (const std::string& value : url.query_values()) {
     // These placeholders tell nobody anything, and logs name processes.
     if (value == std::to_string(::getpid()) || value == std::to_string(::getppid())) continue;
-    add_unless_a_word(value);
-    if (const auto decoded = percent_decoded(value)) add_unless_a_word(*decoded);
+    std::string from_form = value;  // a form's `+` is a space
+    std::ranges::replace(from_form, '+', ' ');
+    for (const std::string& written : {value, from_form}) {
+      add_unless_a_word(written);
+      add_unless_a_word(with_escapes(written, std::tolower));
+      add_unless_a_word(with_escapes(written, std::toupper));
+      if (const auto decoded = percent_decoded(written)) add_unless_a_word(*decoded);
+    }
   }
 }
 

@@ -16,10 +16,11 @@ namespace shim {
 /// a word or a number (letters only, digits only): our own texts may hold it.
 class Secrets {
  public:
-  /// Each value, what stands behind its first space, such as a password behind `Basic`, and each
-  /// cookie.
+  /// Each value, what stands behind its first space, such as a token behind `Bearer`, what is
+  /// encoded behind `Basic` and the password in it, and each cookie.
   void add_headers(const std::vector<std::pair<std::string, std::string>>& headers);
-  /// Each value of the query, as it is written and decoded.
+  /// Each value of the query, as it is written, with its escapes in either case, and decoded, as a
+  /// URL or as a form.
   void add_query(const Url& url);
   /// Of the tokens the last few are remembered: they may be renewed without end.
   void add_token(const std::string& token);

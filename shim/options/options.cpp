@@ -41,12 +41,14 @@ std::string default_cache_dir() {
   return {};
 }
 
+bool is_credential(const std::pair<std::string, std::string>& header) {
+  return is_authorization(header.first);
+}
+
 /// What the settings say together. Throws UsageError.
 void check_together(const Options& options) {
   if (options.core.backoff.cap < options.core.backoff.base)
     throw UsageError("--backoff-cap must not be less than --backoff-base");
-  if (!options.token.empty() && !options.token_file.empty())
-    throw UsageError("give either --token-file or MCP_WS_SHIM_TOKEN");
   if (options.sandbox && landlock_version() == 0)
     throw UsageError("--sandbox: this kernel has no Landlock (Linux 5.13); leave it out");
   if (options.client_cert.empty() != options.client_key.empty())
@@ -59,9 +61,9 @@ void check_together(const Options& options) {
     const std::string error = check_log_file(options.log.file);
     if (!error.empty()) throw UsageError(error);
   }
+  if (std::ranges::count_if(options.headers, is_credential) > 1)
+    throw UsageError("at most one Authorization header can be given");
   if (!options.has_token() && !options.authorises()) return;
-  if (options.has_token() && options.authorises())
-    throw UsageError("give either a token or an Authorization header");
   if (options.command != Command::doctor) {  // to which that is one of its steps
     const std::string error = Token(options.token, options.token_file).read().error;
     if (!error.empty()) throw UsageError(error);
@@ -136,13 +138,19 @@ std::string no_boolean(const CLI::ConversionError& error) {
 }
 
 /// The arguments as CLI11 wants them, last one first. It takes `--flag=` for a flag whose value is
-/// the next argument; here it is a flag with an empty value.
-std::vector<std::string> arguments_for_cli11(int argc, const char* const* argv) {
+/// the next argument; here it is a flag with an empty value. Throws UsageError for one that takes
+/// true or false only.
+std::vector<std::string> arguments_for_cli11(int argc, const char* const* argv,
+                                             const std::vector<Setting>& settings) {
   std::vector<std::string> arguments;
   for (int i = 1; i < argc; ++i) {
     const std::string argument = argv[i];
     if (argument.starts_with("--") && argument.find('=') == argument.size() - 1) {
-      arguments.push_back(argument.substr(0, argument.size() - 1));
+      const std::string flag = argument.substr(0, argument.size() - 1);
+      const auto setting = std::ranges::find(settings, flag, &Setting::flag);
+      if (setting != settings.end() && setting->is_toggle)
+        throw UsageError(flag + ": must be true or false");
+      arguments.push_back(flag);
       arguments.emplace_back();
     } else {
       arguments.push_back(argument);
@@ -174,8 +182,10 @@ class CommandLine {
  private:
   void add_commands();
   void read_sources();
+  void choose_credentials();
   void choose_format();
   void show_settings();
+  [[nodiscard]] Setting& setting(const char* flag);  ///< which there is
 
   Options options_;
   std::string config_, env_file_, profile_;
@@ -264,8 +274,9 @@ void CommandLine::add_commands() {
 }
 
 void CommandLine::parse(int argc, const char* const* argv) {
-  app_.parse(arguments_for_cli11(argc, argv));
+  app_.parse(arguments_for_cli11(argc, argv, flags_.settings()));
   read_sources();
+  choose_credentials();
   const Command command = options_.command;
   if (command == Command::status) choose_format();
   if (command == Command::call && options_.call.method.empty())
@@ -280,14 +291,37 @@ void CommandLine::parse(int argc, const char* const* argv) {
   if (command == Command::config || command == Command::doctor) show_settings();
 }
 
+Setting& CommandLine::setting(const char* flag) {
+  return *std::ranges::find(flags_.settings(), flag, &Setting::flag);
+}
+
+/// A token, a file with one and an Authorization header say the same thing: of several the one that
+/// is given in the strongest place counts.
+void CommandLine::choose_credentials() {
+  Setting& token = setting("--token");
+  Setting& token_file = setting("--token-file");
+  const Origin header = options_.authorises() ? setting("--header").origin : Origin::fallback;
+  const Origin strongest = std::min({token.origin, token_file.origin, header});
+  if (strongest == Origin::fallback) return;
+  if (token.origin == strongest && token_file.origin == strongest)
+    throw UsageError("give either --token-file or MCP_WS_SHIM_TOKEN");
+  if (header == strongest && (token.origin == strongest || token_file.origin == strongest))
+    throw UsageError("give either a token or an Authorization header");
+  const auto drop = [strongest](Setting& setting, std::string& value) {
+    if (setting.origin == strongest) return;
+    value.clear();
+    setting.origin = Origin::fallback;
+  };
+  drop(token, options_.token);
+  drop(token_file, options_.token_file);
+  if (header != strongest) std::erase_if(options_.headers, is_credential);
+}
+
 /// Of two formats the one that is given in the stronger place counts.
 void CommandLine::choose_format() {
   if (!options_.json || !options_.prometheus) return;
-  const auto origin = [this](const char* flag) {
-    return std::ranges::find(flags_.settings(), flag, &Setting::flag)->origin;
-  };
-  const Origin json = origin("--json");
-  const Origin prometheus = origin("--prometheus");
+  const Origin json = setting("--json").origin;
+  const Origin prometheus = setting("--prometheus").origin;
   if (json == prometheus) throw UsageError("give either --json or --prometheus");
   (json < prometheus ? options_.prometheus : options_.json) = false;
 }
@@ -329,10 +363,7 @@ int usage_error(const std::string& text) {
 
 }  // namespace
 
-bool Options::authorises() const {
-  return std::ranges::any_of(headers,
-                             [](const auto& header) { return is_authorization(header.first); });
-}
+bool Options::authorises() const { return std::ranges::any_of(headers, is_credential); }
 
 bool Options::has_secret() const {
   return has_token() || !headers.empty() || !client_key.empty() ||

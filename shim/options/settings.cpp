@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
+#include <charconv>
 #include <cstdio>
-#include <cstdlib>
 #include <string_view>
 #include <utility>
 
@@ -25,9 +25,11 @@ std::string parse_jitter(const std::string& text, Jitter& jitter) {
   } else if (text == "equal") {
     jitter = {Jitter::Kind::equal, 0};
   } else {
-    char* end = nullptr;
-    const double ratio = std::strtod(text.c_str(), &end);
-    if (text.empty() || *end != '\0' || !(ratio >= 0 && ratio <= 1))
+    double ratio = 0;
+    const char* const end = text.data() + text.size();
+    const auto [rest, error] = std::from_chars(text.data(), end, ratio, std::chars_format::fixed);
+    const bool is_plain = text.find_first_not_of("0123456789.") == std::string::npos;
+    if (!is_plain || error != std::errc() || rest != end || ratio > 1)
       return "must be full, equal or a ratio from 0 to 1";
     jitter = {Jitter::Kind::ratio, ratio};
   }
@@ -78,6 +80,19 @@ std::string parse_subprotocol(const std::string& text, Options& options) {
   return {};
 }
 
+/// libwebsockets 4.1.6 cuts the request line at 2,047 bytes and the line of the Host header at 127
+/// (lws_generate_client_handshake), which no backend would understand.
+std::string check_request_lines(const Url& url) {
+  constexpr std::size_t path_max = 2047 - std::string_view("GET  HTTP/1.1\r\n").size();
+  constexpr std::size_t host_max = 127 - std::string_view("Host: \r\n").size();
+  if (url.path.size() > path_max)
+    return "path and query are longer than " + std::to_string(path_max) +
+           " bytes, placeholders filled in";
+  if (url.host_header().size() > host_max)
+    return "host name and port are longer than " + std::to_string(host_max) + " bytes";
+  return {};
+}
+
 std::string parse_endpoint(const std::string& text, Options& options) {
   constexpr std::size_t endpoints_max = 16;
   if (options.endpoints.size() == endpoints_max) return "at most 16 URLs can be given";
@@ -91,6 +106,7 @@ std::string parse_endpoint(const std::string& text, Options& options) {
   // Everybody but the backend calls it by what was written: each process has its own values.
   options.core.endpoints.push_back(url.redacted());
   std::string error = fill_placeholders(url);
+  if (error.empty()) error = check_request_lines(url);
   options.endpoints.push_back(std::move(url));
   return error;
 }

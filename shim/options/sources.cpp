@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cctype>
 #include <cstdlib>
-#include <iterator>
 #include <map>
 #include <sstream>
 #include <string_view>
@@ -23,6 +22,7 @@ std::vector<std::string> split(const std::string& text, char separator) {
   std::vector<std::string> parts;
   std::istringstream in(text);
   for (std::string part; std::getline(in, part, separator);) {
+    if (separator == '\n' && part.ends_with('\r')) part.pop_back();
     if (!part.empty()) parts.push_back(part);
   }
   return parts;
@@ -30,21 +30,30 @@ std::vector<std::string> split(const std::string& text, char separator) {
 
 /// Set to nothing often means not set; only for this one it means something.
 bool is_absent(std::string_view value, const Setting& setting) {
-  return value.empty() && setting.flag != "--subprotocol";
+  const bool is_list = setting.separator != '\0';
+  const bool is_empty =
+      is_list ? value.find_first_not_of(" \t\r\n") == std::string_view::npos : value.empty();
+  return is_empty && setting.flag != "--subprotocol";
 }
 
-bool is_secret(const Setting& setting, const std::vector<std::string>& values) {
-  if (setting.flag == "--token") return true;
-  if (setting.flag != "--header") return false;
-  return std::ranges::any_of(values, [](std::string value) {
+/// What must stay private in these values, in words for a message; empty: nothing.
+std::string secret_in(const Setting& setting, const std::vector<std::string>& values) {
+  if (setting.flag == "--token") return "a token";
+  if (setting.flag != "--header") return {};
+  for (std::string value : values) {
     std::ranges::transform(value, value.begin(),
                            [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-    return value.starts_with("authorization") || value.starts_with("cookie");
-  });
+    if (value.starts_with("authorization")) return "an Authorization header";
+    if (value.starts_with("proxy-authorization")) return "a Proxy-Authorization header";
+    if (value.starts_with("cookie")) return "a Cookie header";
+  }
+  return {};
 }
 
 std::string read_file(const std::string& path) {
   auto file = read_plain_file(path, file_bytes_max);
+  if (file.error.empty() && file.text.find('\0') != std::string::npos)
+    file.error = "it holds a NUL byte, so it is no text";
   if (!file.error.empty()) throw UsageError(printable(path) + ": " + file.error);
   static constexpr std::string_view byte_order_mark = "\xef\xbb\xbf";
   if (file.text.starts_with(byte_order_mark)) file.text.erase(0, byte_order_mark.size());
@@ -52,9 +61,10 @@ std::string read_file(const std::string& path) {
 }
 
 void check_secrecy(const std::string& path, const Source& source) {
-  if (!source.holds_secret) return;
+  if (source.secret.empty()) return;
   const std::string error = check_private(path);
-  if (!error.empty()) throw UsageError(printable(path) + ": it holds a token, but " + error);
+  if (!error.empty())
+    throw UsageError(printable(path) + ": it holds " + source.secret + ", but " + error);
 }
 
 const Setting* find_by_variable(const std::vector<Setting>& settings, std::string_view name) {
@@ -111,14 +121,15 @@ void add_config_item(TomlItem item, const std::string& file, const std::vector<S
                                                 : "this key is the name of no setting"));
   if (item.is_bare && setting->separator != '\0')
     item.values = split(item.values.front(), setting->separator);
-  source.holds_secret = source.holds_secret || is_secret(*setting, item.values);
-  auto& [label, values] = source.entries[setting->flag];
-  if (setting->separator == '\0') {
-    if (!values.empty()) throw UsageError(place + item.key + " is given twice");
-    if (item.values.size() != 1) throw UsageError(place + item.key + " takes one value");
-  }
-  label = place + item.key;
-  std::ranges::move(item.values, std::back_inserter(values));
+  if (source.secret.empty()) source.secret = secret_in(*setting, item.values);
+  if (setting->separator == '\0' && item.values.size() != 1)
+    throw UsageError(place + item.key + " takes one value");
+  const bool is_first =
+      source.entries
+          .try_emplace(setting->flag,
+                       Source::Entry{.label = place + item.key, .values = std::move(item.values)})
+          .second;
+  if (!is_first) throw UsageError(place + item.key + " is given twice");
 }
 
 /// The values of a flag and of arguments that need none, as they came.
@@ -194,7 +205,7 @@ Source env_text(const std::string& text, const std::string& name,
     if (is_absent(value, *setting)) continue;
     Source::Entry entry{.label = place + std::string(key),
                         .values = split(value, setting->separator)};
-    source.holds_secret = source.holds_secret || is_secret(*setting, entry.values);
+    if (source.secret.empty()) source.secret = secret_in(*setting, entry.values);
     source.entries.emplace(setting->flag, std::move(entry));
   }
   return source;
@@ -227,9 +238,9 @@ Source config_text(const std::string& text, const std::string& name, const std::
   if (!profile.empty() && !profiles.contains(profile))
     throw UsageError(name + ": there is no section [profile." + printable(profile, 64) + "]");
   for (auto& [flag, entry] : profiles[profile].entries) source.entries[flag] = std::move(entry);
-  source.holds_secret = source.holds_secret || std::ranges::any_of(profiles, [](const auto& one) {
-                          return one.second.holds_secret;
-                        });
+  for (const auto& [ignored, one] : profiles) {
+    if (source.secret.empty()) source.secret = one.secret;
+  }
   return source;
 }
 

@@ -18,15 +18,17 @@ struct Source {
   };
   Origin origin = Origin::fallback;
   std::map<std::string, Entry> entries;  ///< by flag
-  /// Somewhere in the file, also where it has no effect, stands what must stay private.
-  bool holds_secret = false;
+  /// What must stay private and stands somewhere in the file, also where it has no effect; empty:
+  /// nothing.
+  std::string secret{};
 };
 
 /// What was given on the command line; `order` has each option once for each of its values.
 [[nodiscard]] Source command_line(const std::vector<Setting>& settings,
                                   const std::vector<CLI::Option*>& order);
 
-/// The process's environment. An empty variable counts as absent.
+/// The process's environment. An empty variable counts as absent, and a list of nothing but white
+/// space.
 [[nodiscard]] Source environment(const std::vector<Setting>& settings);
 
 /// A file with lines `MCP_WS_SHIM_FOO_BAR=value`, as shells read them: `export` before it, quotes

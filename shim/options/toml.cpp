@@ -13,9 +13,9 @@ bool is_bare_key_character(char c) {
   return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '-' || c == '_';
 }
 
-/// A code point in UTF-8; nothing if there is no such one.
+/// A code point in UTF-8; nothing if there is no such one, or it is NUL, which would end a path.
 std::string utf_8(std::uint32_t code) {
-  if (code > 0x10ffff || (code >= 0xd800 && code < 0xe000)) return {};
+  if (code == 0 || code > 0x10ffff || (code >= 0xd800 && code < 0xe000)) return {};
   const auto tail = [code](unsigned shift) {
     return static_cast<char>(0x80U | ((code >> shift) & 0x3fU));
   };

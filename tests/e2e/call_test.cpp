@@ -2,8 +2,10 @@
 // status.
 
 #include <doctest/doctest.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <csignal>
 
 #include "certificate.hpp"
@@ -195,6 +197,46 @@ TEST_CASE("call: params from stdin, large ones too") {
   CHECK(outcome.status == 0);
   const bool same = Json::parse(outcome.out)["content"][0]["text"] == text;
   CHECK(same);
+}
+
+TEST_CASE("call: a stdin and a stdout that somebody has made non-blocking") {
+  Backend backend(Arguments{});
+  Ends in = make_pipe();
+  Ends out = make_pipe();
+  set_nonblocking(in.read);
+  set_nonblocking(out.write);
+  Process shim(Arguments{shim_program()} + call(backend.url(), {"tools/call", "-"}), {},
+               Streams{.in = in.read.get(), .out = out.write.get(), .err = -1});
+  out.write.close();
+  CHECK_FALSE(shim.wait(scaled(200ms)).has_value());
+  const std::string params = R"({"name":"big","arguments":{"bytes":300000}})";
+  REQUIRE(::write(in.write.get(), params.data(), params.size()) ==
+          static_cast<ssize_t>(params.size()));
+  in.write.close();
+  std::string text;
+  std::array<char, 4096> bytes{};
+  for (ssize_t count = 1; count > 0;) {
+    count = ::read(out.read.get(), bytes.data(), bytes.size());
+    text.append(bytes.data(), static_cast<std::size_t>(std::max<ssize_t>(count, 0)));
+  }
+  CHECK(shim.wait(patience) == 0);
+  CHECK(text.size() > 300'000);
+  CHECK(Json::parse(text, nullptr, false).is_object());
+}
+
+TEST_CASE("call: an error that names no request is the answer to the one there is") {
+  RawServer server;
+  Command command(call(server.url(), {"x", "--protocol", "jsonrpc"}));
+  RawConnection connection = server.accept();
+  connection.become_ready();
+  static_cast<void>(connection.receive_text());
+  const auto error = [](int code) {
+    return Json{{"jsonrpc", "2.0"}, {"id", nullptr}, {"error", {{"code", code}, {"message", "m"}}}}
+        .dump();
+  };
+  connection.send_text(error(-32601));  // whoever says that has read the id, if there was one
+  connection.send_text(error(-32600));
+  check_refusal(command.finish(), 4, R"(answered with an error: {"code":-32600,"message":"m"})");
 }
 
 TEST_CASE("call: a notification is delivered before the end") {

@@ -189,6 +189,9 @@ TEST_CASE("doctor: a server behind a good WebSocket that does not speak MCP as i
               "--protocol jsonrpc");
   check_fault({"--fault", "invalid-json", "--fault-method", "tools/list"}, "lists", "nonsense",
               "docker logs");
+  Backend talkative(Arguments{});
+  check_failure(diagnose(Arguments{"--max-message", "1KiB"} + talkative.url()), "lists",
+                "longer than --max-message", "a larger --max-message");
   check_fault({"--fault", "drop-after=1"}, "era", "reset", "docker logs");
   check_fault({"--fault", "drop-after=4"}, "lists", "tools/list was not answered", "docker logs");
 }

@@ -46,6 +46,59 @@ TEST_CASE("log: a file that cannot be opened is one clear line and an exit statu
   }
 }
 
+TEST_CASE("log: stdout under another name is no log file, whatever it is") {
+  const TempDir files;
+  const std::string out = files.path("out");
+  const auto refused = [](const std::string& path, int stream) {
+    CAPTURE(path);
+    Ends err = make_pipe();
+    Process shim({shim_program(), "--log-file", path, "ws://127.0.0.1:1/"}, {},
+                 Streams{.in = -1, .out = stream, .err = err.write.get()});
+    err.write.close();
+    check_holds(first_line(err.read), "--log-file: " + path + " is stdout");
+    CHECK(shim.wait(patience) == 2);
+  };
+  write_file(out, "");
+  const File file(::open(out.c_str(), O_WRONLY | O_CLOEXEC));
+  for (const std::string& path : {std::string("/dev/stdout"), std::string("/proc/self/fd/1"), out})
+    refused(path, file.get());
+  const Ends pipe = make_pipe();
+  refused("/dev/stdout", pipe.write.get());
+  const File terminal(::posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC));
+  std::array<char, 64> name{};
+  REQUIRE(::grantpt(terminal.get()) == 0);
+  REQUIRE(::unlockpt(terminal.get()) == 0);
+  REQUIRE(::ptsname_r(terminal.get(), name.data(), name.size()) == 0);
+  const File its_other_end(::open(name.data(), O_RDWR | O_NOCTTY | O_CLOEXEC));
+  refused(name.data(), its_other_end.get());
+  CHECK(read_file(out).empty());
+  Process quiet({shim_program(), "--log-file", "/dev/null", "ws://127.0.0.1:1/"}, {}, {});
+  CHECK(quiet.wait(patience) == 0);
+}
+
+TEST_CASE("log: nor does it become the log file when that is opened anew") {
+  const TempDir files;
+  const std::string out = files.path("out");
+  const std::string log = files.path("log");
+  write_file(out, "");
+  const File file(::open(out.c_str(), O_WRONLY | O_CLOEXEC));
+  const Ends input = make_pipe();
+  const Process shim({shim_program(), "--log-file", log, "ws://127.0.0.1:1/"}, {},
+                     Streams{.in = input.read.get(), .out = file.get(), .err = -1});
+  const auto wait_for = [&](const std::string& path, const char* part) {
+    const Deadline deadline(patience);
+    while (read_file(path).find(part) == std::string::npos && !deadline.passed())
+      std::this_thread::sleep_for(1ms);
+    check_holds(read_file(path), part);
+  };
+  wait_for(log, "failed (attempt 1)");
+  std::filesystem::rename(log, log + ".1");
+  std::filesystem::create_symlink(out, log);
+  shim.signal(SIGHUP);
+  wait_for(log + ".1", "could not be opened anew");
+  CHECK(read_file(out).empty());
+}
+
 TEST_CASE("log: SIGHUP opens the file anew, for rotation by others") {
   Backend backend(Arguments{});
   const std::string path = backend.file("shim.log");
@@ -140,6 +193,29 @@ TEST_CASE("log: --log-format json writes one object per line with stable keys") 
     saw_cause = saw_cause || json.contains("cause");
   }
   CHECK(saw_cause);
+}
+
+TEST_CASE("log 10: a JSON line that is not the core's says where the link is, too") {
+  Backend backend(Arguments{});
+  const TempDir files;
+  const std::string log = files.path("log");
+  Host host(quick() + Arguments{"--log-format", "json", "--log-file", log} + backend.url());
+  host.initialize();
+  std::filesystem::rename(log, log + ".1");
+  std::filesystem::create_directory(log);
+  host.shim().signal(SIGHUP);
+  std::string line;
+  host.expect("a warning", [&] {
+    const std::string text = read_file(log + ".1");
+    const std::size_t at = text.find("could not be opened anew");
+    if (at == std::string::npos || text.back() != '\n') return false;
+    const std::size_t start = text.rfind('\n', at) + 1;
+    line = text.substr(start, text.find('\n', at) - start);
+    return true;
+  });
+  const Json json = Json::parse(line, nullptr, false);
+  CHECK(json["epoch"] == 1);
+  CHECK(json["phase"] == "ready");
 }
 
 TEST_CASE("log: --log-format json stays so when lines were lost on a stderr that nobody read") {

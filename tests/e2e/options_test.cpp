@@ -86,7 +86,8 @@ TEST_CASE("options: a value that is no size, number or choice is refused") {
   check_usage_error({"--tool-errors", "", url});
   check_usage_error({"--protocol", "MCP ", url});
   check_usage_error({"--log-level", "loud", url});
-  for (const char* bad : {"", "half", "1.5", "-0.1", "0.1x", "nan"}) {
+  for (const char* bad : {"", "half", "1.5", "-0.1", "0.1x", "nan", "inf", "0x1p-1", " 0.5", "0.5 ",
+                          "-0", "+0.5", "1e-1", ".", "0.1.2"}) {
     check_usage_error({std::string("--jitter=") + bad, url});
   }
 }
@@ -118,6 +119,15 @@ TEST_CASE("options 2: headers that no upgrade request has room for are refused, 
   Host host(with(13'300) + (server.url() + filler(1'000, 'p')));
   RawConnection connection = server.accept();
   CHECK(connection.upgrade().size() > 14'300);
+}
+
+TEST_CASE("options 2: the longest path there may be arrives whole, placeholders filled in") {
+  RawServer server;
+  const std::string path = filler(2032 - 1 - 36, 'p');
+  Host host({server.url() + path + "{session}"});
+  const std::string request = server.accept().receive_request();
+  check_holds(request, "GET /" + path);
+  CHECK(request.find(" HTTP/1.1\r\n") == std::string_view("GET ").size() + 2032);
 }
 
 TEST_CASE("options: a subprotocol that is no token is refused") {

@@ -118,6 +118,21 @@ TEST_CASE("sandbox: token, certificates, health file, cache, log and status work
   CHECK(!fs::exists(status));
 }
 
+TEST_CASE("sandbox: a log file that is a link into another directory can be opened anew") {
+  if (!has_landlock()) return;
+  const TempDir named, real;
+  fs::create_symlink(real.path("log"), named.path("log"));
+  Backend backend(Arguments{});
+  Host host(quick() + Arguments{"--sandbox", "--log-file", named.path("log")} + backend.url());
+  host.initialize();
+  fs::rename(real.path("log"), real.path("log.old"));
+  host.shim().signal(SIGHUP);
+  host.expect("a new file", [&] { return fs::exists(real.path("log")); });
+  backend.restart();
+  CHECK(host.expect_text(host.call("echo", {{"text", "x"}})) == "x");
+  check_holds(read_file(real.path("log")), "ready: ");
+}
+
 TEST_CASE(
     "sandbox: a health file that leads out of it is not read, and keeps nobody from anything") {
   if (!has_landlock()) return;

@@ -89,13 +89,20 @@ TEST_CASE("token: a file that cannot be trusted is refused at the start") {
   refused(files.path("link"));
 }
 
-TEST_CASE("token: two tokens are one too many") {
+TEST_CASE("token: two from one place are one too many, else the stronger place counts") {
   TempDir files;
-  write_token(files.path("token"), "t");
-  check_usage_error({"--token-file", files.path("token"), "ws://127.0.0.1:1/"},
-                    {"MCP_WS_SHIM_TOKEN=t"});
-  check_usage_error({"--header", "authorization: Basic x", "ws://127.0.0.1:1/"},
-                    {"MCP_WS_SHIM_TOKEN=t"});
+  const std::string path = files.path("token");
+  write_token(path, "hunter2");
+  check_usage_error({"ws://127.0.0.1:1/"},
+                    {"MCP_WS_SHIM_TOKEN=t", "MCP_WS_SHIM_TOKEN_FILE=" + path});
+  check_usage_error({"ws://127.0.0.1:1/"},
+                    {"MCP_WS_SHIM_TOKEN=t", "MCP_WS_SHIM_HEADER=authorization: Basic x"});
+  Backend backend({"--token", "hunter2"});
+  for (const Arguments& stronger :
+       {Arguments{"--token-file", path}, Arguments{"--header", "Authorization: Bearer hunter2"}}) {
+    Host host(quick() + stronger + backend.url(), {.environment = {"MCP_WS_SHIM_TOKEN=another"}});
+    host.initialize();
+  }
 }
 
 TEST_CASE("token: an Authorization header is one, wherever it is said") {

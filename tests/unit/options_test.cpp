@@ -235,6 +235,83 @@ TEST_CASE("options 2: URLs are tried as they stand on the command line, with or 
   CHECK(order({"--url", "ws://a", "doctor", "ws://b", "--url", "ws://c"}) == "abc");
 }
 
+TEST_CASE("options 2: of a token, a file with one and a header the one from the strongest place") {
+  const TemporaryDirectory files;
+  const auto file = [&files](const char* name, const std::string& text) {
+    write_text(files / name, text);
+    REQUIRE(::chmod((files / name).c_str(), 0600) == 0);
+    return files / name;
+  };
+  const std::string token_file = file("token", "of-the-file\n");
+  const std::string config = file("toml", "header = [\"Authorization: Basic x\", \"X: y\"]\n");
+  const std::string env = file("env", "MCP_WS_SHIM_TOKEN_FILE=" + token_file + "\n");
+  const auto chosen = [](std::vector<std::string> arguments) {
+    arguments.insert(arguments.begin(), {"config", "ws://127.0.0.1/"});
+    const Parsed parsed = parse(arguments);
+    CAPTURE(parsed.err);
+    REQUIRE(parsed.options.has_value());
+    const Options& options = *parsed.options;
+    for (const auto& [name, is_set] : {std::pair{"token", !options.token.empty()},
+                                       std::pair{"token-file", !options.token_file.empty()}})
+      CHECK((parsed.shown(name).origin == "default") != is_set);
+    return options.token + (options.token_file.empty() ? "" : "file") +
+           (options.authorises() ? "header" : "") + std::to_string(options.headers.size());
+  };
+  const std::vector<std::string> header{"--header", "authorization: Basic x", "--header", "X: y"};
+  const auto in_files = [&](std::vector<std::string> arguments) {
+    arguments.insert(arguments.end(), {"--config", config, "--env-file", env});
+    return arguments;
+  };
+  CHECK(chosen({"--config", config}) == "header2");
+  CHECK(chosen(in_files({})) == "file1");
+  const auto chosen_with_token = [&](const std::vector<std::string>& arguments) {
+    const Environment token("MCP_WS_SHIM_TOKEN", "secret");  // which is overwritten once it is read
+    return chosen(arguments);
+  };
+  CHECK(chosen_with_token({}) == "secret0");
+  CHECK(chosen_with_token({"--token-file", token_file}) == "file0");
+  CHECK(chosen_with_token(header) == "header2");
+  CHECK(chosen_with_token(in_files({})) == "secret1");
+  CHECK(chosen_with_token(in_files(header)) == "header2");
+  CHECK(chosen_with_token(in_files({"--token-file", token_file})) == "file1");
+
+  std::vector<std::string> both{"config", "ws://127.0.0.1/", "--token-file", token_file};
+  both.insert(both.end(), header.begin(), header.end());
+  check_refused(parse(both), "give either a token or an Authorization header");
+  const Environment token("MCP_WS_SHIM_TOKEN", "secret");
+  const Environment file_too("MCP_WS_SHIM_TOKEN_FILE", token_file);
+  check_refused(parse({"config", "ws://127.0.0.1/"}),
+                "give either --token-file or MCP_WS_SHIM_TOKEN");
+}
+
+TEST_CASE("options 2: two Authorization headers are one too many") {
+  check_refused(parse({"config", "ws://127.0.0.1/", "--header", "Authorization: Basic x",
+                       "--header", "AUTHORIZATION: Basic y"}),
+                "at most one Authorization header");
+}
+
+TEST_CASE("options 2: a switch with nothing behind its = wants true or false") {
+  check_refused(parse({"--sandbox=", "ws://h"}), "--sandbox: must be true or false");
+  check_refused(parse({"call", "--url", "ws://h", "x", "--notify="}),
+                "--notify: must be true or false");
+  CHECK(parse({"config", "--forward-heartbeats=true", "ws://h"}).options.has_value());
+}
+
+TEST_CASE("options 2: what libwebsockets would cut out of the request is refused") {
+  const std::size_t uuid = 36;
+  const auto path = [](std::size_t bytes) { return "/" + std::string(bytes - 1, 'p'); };
+  const auto is_accepted = [](const std::string& url) {
+    return parse({"config", url}).options.has_value();
+  };
+  CHECK(is_accepted("ws://h" + path(2032)));
+  check_refused(parse({"config", "ws://h" + path(2033)}), "path and query are longer than 2032");
+  CHECK(is_accepted("ws://h" + path(2032 - uuid) + "{session}"));
+  check_refused(parse({"config", "ws://h" + path(2033 - uuid) + "{session}"}), "filled in");
+  CHECK(is_accepted("ws://" + std::string(116, 'h') + ":80/"));
+  check_refused(parse({"config", "ws://" + std::string(117, 'h') + ":80/"}),
+                "host name and port are longer than 119");
+}
+
 TEST_CASE("options 2: flags of the commands, from the environment too, the last one counts") {
   const std::vector<std::string> call{"call", "--url", "ws://h", "x"};
   CHECK(parse(call).options->call.timeout == std::chrono::minutes(1));

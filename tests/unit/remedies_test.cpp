@@ -5,6 +5,8 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
+#include <cstring>
 #include <variant>
 #include <vector>
 
@@ -62,6 +64,13 @@ TEST_CASE("remedies: nothing that listens") {
   CHECK(holds(remedy_for({.cause = Cause::refused}, "ws://example.org:1/"), "its own loopback"));
   CHECK(holds(remedy_for({.cause = Cause::refused}, "ws+unix:///run/x.sock"), "/run/x.sock"));
   CHECK(holds(remedy_for({.cause = Cause::unreachable}, "ws+unix:///run/x.sock"), "/run/x.sock"));
+}
+
+TEST_CASE("remedies 13: a socket that this user may not use") {
+  const std::string text = remedy_for(
+      {.cause = Cause::unreachable, .detail = std::strerror(EACCES)}, "ws+unix:///run/x.sock");
+  CHECK(holds(text, "may not use the socket"));
+  CHECK(holds(text, "`namei -l /run/x.sock`"));
 }
 
 TEST_CASE("remedies: a time limit is about the stretch that was under way") {

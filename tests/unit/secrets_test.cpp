@@ -49,6 +49,25 @@ TEST_CASE("secrets 10: values of a query are secrets as written and decoded, wit
         "... ... ... ... ... abc a b c");
 }
 
+TEST_CASE("secrets 10: so they are as a form is decoded, and with their escapes in either case") {
+  const Secrets secrets = with_query("a=ab+cd%2Fef+g&b=p%3Dq%2fr&c=x+y%zz");
+  CHECK(secrets.removed_from("ab+cd%2Fef+g ab+cd/ef+g ab cd/ef g ab+cd%2fef+g") ==
+        "... ... ... ...");
+  CHECK(secrets.removed_from("p%3Dq%2fr p%3dq%2fr p%3Dq%2Fr p=q/r (x y%zz)") ==
+        "... ... ... ... (...)");
+  CHECK(secrets.are_in(R"({"a":"ab cd\/ef g"})"));
+}
+
+TEST_CASE("secrets 10: what is encoded behind Basic is a secret, and the password in it") {
+  for (const char* const header : {"Basic dXNlcjpwYTU1OndvcmQ=", "basic  dXNlcjpwYTU1OndvcmQ"}) {
+    CAPTURE(header);
+    CHECK(shown("user, no user:pa55:word, no pa55:word", header) == "user, no ..., no ...");
+  }
+  CHECK(shown("user:abc abc", "Basic dXNlcjphYmM=") == "... abc");  // too short to be one
+  for (const char* const none : {"Basic", "Basic ", "Basic !!!!", "Basic a", "Basic =", "Bas"})
+    CHECK(shown("user and a text", none) == "user and a text");
+}
+
 TEST_CASE("secrets 10: a short word or number in a query stays, anything else does not") {
   const Secrets words = with_query("a=link&b=ready&c=2601&d=attempt&e=%66ree");
   const std::string line = "link 2 failed (attempt 1): ready 2601 free";

@@ -4,9 +4,12 @@
 #include <sys/stat.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <functional>
 #include <string>
+#include <vector>
 
+#include "environment.hpp"
 #include "shim/options/settings.hpp"
 #include "temporary_directory.hpp"
 
@@ -83,7 +86,7 @@ TEST_CASE("env file 2: an empty value means not set, but for the subprotocol") {
       "file", program.settings());
   CHECK(source.entries.size() == 1);
   CHECK(source.entries.contains("--subprotocol"));
-  CHECK_FALSE(source.holds_secret);
+  CHECK(source.secret.empty());
 }
 
 TEST_CASE("settings files 2: what stands in the wrong place is not repeated, its line is told") {
@@ -130,19 +133,20 @@ TEST_CASE("settings files 2: what stands in the wrong place is not repeated, its
 }
 
 TEST_CASE("config file 2: keys that no config file can set, sections that are none, keys twice") {
-  for (const char* bad : {"env-file = \"x\"", "config = \"x\"", "profile = \"x\"", "token = \"x\"",
-                          "[foo]", "[profile.a.b]", "[profile]\nreplay = \"safe\"",
-                          "[foo]\nreplay = \"safe\"", "=", "foo.replay = \"safe\"",
-                          "queue-max = 1\nqueue-max = 2", "queue-max = [1, 2]", "queue-max = []"}) {
+  for (const char* bad :
+       {"env-file = \"x\"", "config = \"x\"", "profile = \"x\"", "token = \"x\"", "[foo]",
+        "[profile.a.b]", "[profile]\nreplay = \"safe\"", "[foo]\nreplay = \"safe\"", "=",
+        "foo.replay = \"safe\"", "queue-max = 1\nqueue-max = 2", "queue-max = [1, 2]",
+        "queue-max = []", "url = \"ws://a\"\nurl = \"ws://b\"", "url = []\nurl = [\"ws://b\"]",
+        "header = \"A: b\"\nheader = \"C: d\""}) {
     CHECK_MESSAGE(!config_error(bad).empty(), bad);
   }
   CHECK(config_error("[profile.a]\nqueue-max = 1\n[profile.b]\nqueue-max = 2\n").empty());
 }
 
 TEST_CASE("config file 2: several URLs and headers, in each way to write them") {
-  for (const char* text :
-       {"url = [\n  \"ws://a\",\n  \"ws://b\", # second\n]\n", "url = [\"ws://a\",\"ws://b\"]",
-        "url = \"ws://a\"\nurl = \"ws://b\"\n", "url = ws://a ws://b\n"}) {
+  for (const char* text : {"url = [\n  \"ws://a\",\n  \"ws://b\", # second\n]\n",
+                           "url = [\"ws://a\",\"ws://b\"]", "url = ws://a ws://b\n"}) {
     CAPTURE(text);
     Settable program;
     program.apply(config_text(text, "file", "", program.settings()));
@@ -153,6 +157,38 @@ TEST_CASE("config file 2: several URLs and headers, in each way to write them") 
   program.apply(config_text("header = X: a, b\n", "file", "", program.settings()));
   REQUIRE(program.options.headers.size() == 1);
   CHECK(program.options.headers[0].second == "a, b");
+}
+
+TEST_CASE("settings 2: several in one variable, and nothing but white space for none") {
+  Settable program;
+  const auto given = [&](const std::string& value, const char* variable) {
+    const test::Environment in_environment(variable, value);
+    return environment(program.settings()).entries;
+  };
+  for (const char* const nothing : {" ", "  ", "\n", " \t\r\n"}) {
+    CHECK(given(nothing, "MCP_WS_SHIM_URL").empty());
+    CHECK(given(nothing, "MCP_WS_SHIM_HEADER").empty());
+  }
+  CHECK(given(" ", "MCP_WS_SHIM_SUBPROTOCOL").contains("--subprotocol"));
+  CHECK(env_text("MCP_WS_SHIM_URL='  '\n", "file", program.settings()).entries.empty());
+  using Values = std::vector<std::string>;
+  CHECK(given(" ws://a  ws://b ", "MCP_WS_SHIM_URL").at("--url").values ==
+        Values{"ws://a", "ws://b"});
+  CHECK(given("A: b\r\nC: d\r\n", "MCP_WS_SHIM_HEADER").at("--header").values ==
+        Values{"A: b", "C: d"});
+}
+
+TEST_CASE("settings files 2: a NUL byte is no text") {
+  test::TemporaryDirectory files;
+  Settable program;
+  for (const char* const text : {"log-file = \"/a?b\"\n", "# ?\n"}) {
+    std::string content = text;
+    std::ranges::replace(content, '?', '\0');
+    test::write_text(files / "toml", content);
+    const std::string error = usage_error_of(
+        [&] { static_cast<void>(config_file(files / "toml", "", program.settings())); });
+    CHECK(error.find("NUL") != std::string::npos);
+  }
 }
 
 TEST_CASE("settings files 2: a byte order mark is no part of them") {
@@ -166,10 +202,15 @@ TEST_CASE("settings files 2: a byte order mark is no part of them") {
 
 TEST_CASE("settings files 2: a secret makes a file private, also where it has no effect") {
   const std::string secret = "header = \"authorization: Bearer x\"\n";
-  for (const std::string& text :
-       {secret, secret + "header = \"X: y\"\n", "[profile.other]\n" + secret,
-        secret + "[profile.work]\nheader = \"X: y\"\n",
-        std::string("header = [\"X: y\",\n\"Cookie: z\"]\n")}) {
+  struct Row {
+    std::string text;
+    const char* named = "an Authorization header";
+  };
+  for (const auto& [text, named] :
+       {Row{secret}, Row{secret + "queue-max = 5\n"}, Row{"[profile.other]\n" + secret},
+        Row{secret + "[profile.work]\nheader = \"X: y\"\n"},
+        Row{"header = \"Proxy-Authorization: x\"\n", "a Proxy-Authorization header"},
+        Row{"header = [\"X: y\",\n\"Cookie: z\"]\n", "a Cookie header"}}) {
     CAPTURE(text);
     test::TemporaryDirectory files;
     Settable program;
@@ -179,13 +220,14 @@ TEST_CASE("settings files 2: a secret makes a file private, also where it has no
       return usage_error_of(
           [&] { static_cast<void>(config_file(files / "toml", "work", program.settings())); });
     };
+    CHECK(read().find(std::string(": it holds ") + named + ", but others") != std::string::npos);
     CHECK(read().find("chmod 600") != std::string::npos);
     REQUIRE(::chmod((files / "toml").c_str(), 0600) == 0);
     CHECK(read().empty());
   }
   Settable program;
-  CHECK(env_text("MCP_WS_SHIM_TOKEN=x\nMCP_WS_SHIM_TOKEN=\n", "file", program.settings())
-            .holds_secret);
+  CHECK(env_text("MCP_WS_SHIM_TOKEN=x\nMCP_WS_SHIM_TOKEN=\n", "file", program.settings()).secret ==
+        "a token");
 }
 
 }  // namespace shim

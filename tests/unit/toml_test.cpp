@@ -51,8 +51,8 @@ TEST_CASE("toml 2: escapes count in basic strings and not in literal ones") {
         Values{"A\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80"});
   CHECK(values_of(R"(a = '\\ \" \t')") == Values{R"(\\ \" \t)"});
   CHECK(values_of(R"(a = \t)") == Values{R"(\t)"});
-  for (const char* bad : {R"(a = "\x")", R"(a = "\u12")", R"(a = "\ud800")", R"(a = "\U00110000")",
-                          "a = \"\\", "a = \"\\\n"})
+  for (const char* bad : {R"(a = "\x")", R"(a = "\u12")", R"(a = "\ud800")", R"(a = "b\u0000")",
+                          R"(a = "\U00110000")", "a = \"\\", "a = \"\\\n"})
     CHECK(toml_error(bad).starts_with("file, line 1: "));
 }
 

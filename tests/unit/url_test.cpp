@@ -62,10 +62,17 @@ TEST_CASE("url: addresses that are understood") {
   }
 }
 
-TEST_CASE("url: authority() is what stands in a Host header") {
-  CHECK(std::get<Url>(parse_url("ws://h:8080/x")).authority() == "h:8080");
-  CHECK(std::get<Url>(parse_url("wss://h")).authority() == "h:443");
-  CHECK(std::get<Url>(parse_url("ws://[2001:db8::1]:7")).authority() == "[2001:db8::1]:7");
+TEST_CASE("url: what stands in a Host header, and what people are told") {
+  const auto check = [](const char* text, const char* header, const char* authority) {
+    const Url url = std::get<Url>(parse_url(text));
+    CHECK(url.host_header() == header);
+    CHECK(url.authority() == authority);
+  };
+  check("ws://h:8080/x", "h:8080", "h:8080");
+  check("wss://h", "h:443", "h:443");
+  check("ws://[2001:db8::1]:7", "[2001:db8::1]:7", "[2001:db8::1]:7");
+  check("ws://[fe80::1%25eth0]:7", "[fe80::1]:7", "[fe80::1%eth0]:7");
+  CHECK(std::get<Url>(parse_url("ws+unix:///run/x")).host_header() == "localhost");
 }
 
 TEST_CASE("url: what is no address of a backend is refused, with one line that repeats no secret") {
