@@ -56,6 +56,31 @@ TEST_CASE("heartbeats: they stay in the shim, and a backend that goes on with th
   check_kept(host);
 }
 
+TEST_CASE("heartbeats: none can come within a long message, and none is missed there") {
+  RawServer server;
+  Host host(expecting() + server.url());
+  RawConnection backend = server.accept();
+  backend.become_ready();
+  host.expect_log("ready: ");
+  backend.send_text(
+      R"({"jsonrpc":"2.0","method":"notifications/message","params":{"level":"debug",)"
+      R"("logger":"heartbeat","data":1}})");
+  const int id = host.request("tools/list");
+  (void)backend.receive_text();
+  const auto begun = Clock::now();
+  backend.send_frame(Opcode::text,
+                     R"({"jsonrpc":"2.0","id":)" + std::to_string(id) + R"(,"result":)", false);
+  while (since(begun) < scaled(heartbeat_timeout * 3)) {
+    backend.send_frame(Opcode::continuation, " ", false);
+    const Frame frame = backend.receive_frame();  // it pings, and is answered
+    REQUIRE(frame.opcode == Opcode::ping);
+    backend.send_frame(Opcode::pong, frame.payload);
+  }
+  backend.send_frame(Opcode::continuation, R"({"tools":[]}})");
+  host.expect_result(id);
+  check_kept(host);
+}
+
 TEST_CASE("heartbeats: the host gets them if it is told to") {
   Backend backend(beating(100ms));
   Host host(expecting() + Arguments{"--forward-heartbeats"} + backend.url());
