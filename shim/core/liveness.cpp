@@ -13,7 +13,7 @@ void Liveness::start(TimePoint now, const Health& health) {
   ping_out_at_.reset();
   own_writers_.clear();
   if (health.is_fresh(now) && health.writer().is_known()) own_writers_.push_back(health.writer());
-  has_reported_ = false;
+  reported_ = false;
   suspected_ = doubted_ = wedged_ = looking_ = false;
   listen(now);
   if (heartbeat_at_) expect_heartbeat();
@@ -109,7 +109,7 @@ void Liveness::pause(TimePoint now, bool paused, Epoch epoch, Actions& out) {
 void Liveness::health_changed(TimePoint now, const Health& health) {
   const HealthWriter& writer = health.writer();
   if (!writer.is_known() || !health.is_fresh(now)) return;
-  const bool is_first_report = awaits_first_report(now) && !std::exchange(has_reported_, true);
+  const bool is_first_report = awaits_first_report(now) && !std::exchange(reported_, true);
   if (own_writers_.empty() || is_first_report) own_writers_.push_back(writer);
 }
 

@@ -120,24 +120,24 @@ class Liveness {
   const Settings& settings_;
   TimerTable& timers_;
   State state_ = State::off;
+  bool looking_ = false;    ///< CheckLink has not answered yet
+  bool suspected_ = false;  ///< while the link was not read
+  bool reported_ = false;   ///< the health file has changed since the link became ready
   TimePoint started_at_;
   /// Who may be the backend behind this link, by the health file: whom it named when the link
   /// became ready, and its first report, which may be that of one that is just going.
   std::vector<HealthWriter> own_writers_;
-  bool has_reported_ = false;
   TimePoint heard_at_;
-  std::optional<TimePoint> pinged_at_;      ///< when silence was last put to the test
-  std::optional<TimePoint> ping_out_at_;    ///< when the ping was sent that waits for its pong
-  bool suspected_ = false;                  ///< while the link was not read
-  TimePoint paused_at_;                     ///< when that last began
-  std::optional<TimePoint> heartbeat_due_;  ///< what Timer::heartbeat was armed for then
+  std::optional<TimePoint> pinged_at_;    ///< when silence was last put to the test
+  std::optional<TimePoint> ping_out_at_;  ///< when the ping was sent that waits for its pong
   std::optional<Duration> ping_round_trip_;
-  TimePoint checked_at_;  ///< when CheckLink last said that nothing has come
-  bool looking_ = false;  ///< it has not answered yet
+  TimePoint checked_at_;                    ///< when CheckLink last said that nothing has come
+  TimePoint paused_at_;                     ///< when the link was last read no more
+  std::optional<TimePoint> heartbeat_due_;  ///< what Timer::heartbeat was armed for then
+
   std::optional<TimePoint> heartbeat_at_;
-  TimePoint
-      heartbeat_base_;    ///< missing heartbeats count from here: one came, or part of a message
-  bool doubted_ = false;  ///< heartbeats are missing: the next pong starts the last grace
+  TimePoint heartbeat_base_;      ///< they are missing since: one came, or part of a message
+  bool doubted_ = false;          ///< they are missing: the next pong starts the last grace
   bool last_grace_over_ = false;  ///< and a look decides
   bool wedged_ = false;
 };
