@@ -39,8 +39,9 @@ TEST_CASE("found: a call too long to be sent, without an id to answer it under, 
   Plan plan = calm_plan();
   plan.settings.max_message = 4096;
   World world(plan, 2);
-  world.host().say(R"({"jsonrpc":"2.0","method":"tools/call","params":")" + std::string(5000, 'x') +
-                   "\"}");
+  std::string line = R"({"jsonrpc":"2.0","method":"tools/call","params":")";
+  line.append(5000, 'x').append("\"}");
+  world.host().say(line);
   world.run_for(1s);
   check_peace(world);
 }
