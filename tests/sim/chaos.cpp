@@ -118,8 +118,12 @@ void World::calm_down() {
   backend_.end_moods();
   link_.hurry();
   backend_.start();
-  // What neither side can see to be broken is broken for good. A dead path the shim finds out
-  // about, unless it was told not to look.
+  cut_what_nobody_notices();
+}
+
+/// What neither side can see to be broken is broken for good. A dead path the shim finds out about,
+/// unless it was told not to look.
+void World::cut_what_nobody_notices() {
   const shim::Settings& s = plan_.settings;
   const bool looks = s.ping_interval > Duration(0) && s.stall_timeout > Duration(0) &&
                      s.busy_timeout > Duration(0);

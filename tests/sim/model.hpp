@@ -180,7 +180,8 @@ class Model {
     std::uint64_t seq = 0;
     TimePoint told;
     double last = 0;
-    bool ours = false;  ///< the last value was the shim's, or the request is to be done again
+    TimePoint reported{};  ///< when the backend last said something
+    bool ours = false;     ///< the last value was the shim's, or the request is to be done again
   };
   /// What the host and a backend have agreed on.
   struct Legacy {

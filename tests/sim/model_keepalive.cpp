@@ -77,6 +77,7 @@ void Model::judge_progress(const std::string& line, const Json& message) {
   if (from == progress_in_turn_.end()) {
     judge_own_progress(known, line, message);
   } else {
+    known.reported = now_;
     if (came_in_turn_.contains(line)) {
       const bool next_exists = known.last <= last_value;
       if (known.ours && next_exists && value && *value <= known.last)
@@ -143,7 +144,10 @@ std::optional<TimePoint> Model::oldest_ask(bool for_log) const {
     if (ask.acknowledged) continue;
     // Our hosts' modern requests do not ask for log messages.
     if (for_log && (ask.method == "initialize" || ask.modern)) continue;
-    if (!oldest || ask.asked < *oldest) oldest = ask.asked;
+    TimePoint since = ask.asked;
+    const auto known = progress_.find(ask.token);  // what it reports needs no log message
+    if (for_log && known != progress_.end()) since = std::max(since, known->second.reported);
+    if (!oldest || since < *oldest) oldest = since;
   }
   return oldest;
 }

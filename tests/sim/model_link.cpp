@@ -188,12 +188,14 @@ bool Model::is_own(const std::string& text, const Json& message) {
     judge_initialize_again(text, message);
   } else if (take_debug_wish(method, raw_member(text, "params"))) {
     watch_.own_id = id;  // heartbeats come at that level
+  } else if (take_own_list(id, method, raw_member(text, "params"))) {
+    // To be compared with what the host was shown.
+  } else if (take_restore(method, raw_member(text, "params"))) {
+    // As the host left the session.
   } else if (settings_.request_heartbeats && !watch_.asked_debug && method == "logging/setLevel" &&
              raw_member(text, "params") == legacy_.level_params) {
     forget_heartbeats();  // the backend did not want the other level
-  } else if (take_own_list(id, method, raw_member(text, "params"))) {
-    // To be compared with what the host was shown.
-  } else if (!take_restore(method, raw_member(text, "params"))) {
+  } else {
     fail("sent a request that nobody wants: " + text);
   }
   return true;

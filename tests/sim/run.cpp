@@ -72,6 +72,7 @@ void end(World& world) {
   Duration most = 0s;
   switch (world.plan().end) {
     case End::eof:
+      world.cut_what_nobody_notices();  // else the host may never be read to its end
       world.host().close();
       // Until everything written before the end of input has been read.
       most = world.plan().settings.drain_timeout + world.plan().timer_lag_max;

@@ -71,6 +71,7 @@ class World {
   /// Ends all faults: from now on the backend is up and the network fast.
   void calm_down();
   [[nodiscard]] bool is_calm() const { return calm_; }
+  void cut_what_nobody_notices();
   /// A fault's chance; never while it is calm. If it strikes that is an incident, and `probability`
   /// names it if it is a field of the plan.
   [[nodiscard]] bool chance(const double& probability);
