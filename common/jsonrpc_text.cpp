@@ -7,6 +7,7 @@
 #include "common/jsonrpc.hpp"
 
 namespace shim::jsonrpc {
+
 std::string unquote(std::string_view raw) {
   if (!is_string(raw)) return std::string(raw);
   const std::string_view inside = raw.substr(1, raw.size() - 2);

@@ -28,9 +28,8 @@ enum class Reason : std::uint8_t {
 
 /// What is said of a request whose link was lost under it.
 inline constexpr std::string_view lost_while_running =
-    "The connection to the MCP backend was lost while this was running. It may or may not have "
-    "been "
-    "carried out; check before you repeat it.";
+    "The connection to the MCP backend was lost while this was running. It may or may not "
+    "have been carried out; check before you repeat it.";
 
 /// What is known about the link when a request is settled. Plain data.
 struct Circumstances {

@@ -14,7 +14,7 @@ void Liveness::start(TimePoint now, const Health& health) {
   own_writers_.clear();
   if (health.is_fresh(now) && health.writer().is_known()) own_writers_.push_back(health.writer());
   reported_ = false;
-  suspected_ = doubted_ = wedged_ = looking_ = false;
+  suspected_ = doubted_ = last_grace_over_ = wedged_ = looking_ = false;
   listen(now);
   if (heartbeat_at_) expect_heartbeat();
 }
@@ -73,12 +73,12 @@ void Liveness::heartbeat(TimePoint now) {
 
 void Liveness::forget_heartbeats() {
   heartbeat_at_.reset();
-  doubted_ = wedged_ = false;
+  doubted_ = last_grace_over_ = wedged_ = false;
   timers_.disarm(Timer::heartbeat);
 }
 
 void Liveness::expect_heartbeat() {
-  doubted_ = false;
+  doubted_ = last_grace_over_ = false;
   timers_.arm(Timer::heartbeat, heartbeat_base_ + settings_.heartbeat_timeout - heartbeat_grace());
 }
 

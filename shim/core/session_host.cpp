@@ -139,8 +139,10 @@ void Session::host_request(std::string text, const Message& message) {
   request.order = ++last_order_;
   if (reads_mcp() && jsonrpc::is_string_or_number(message.meta_progress_token))
     request.progress_token = message.meta_progress_token;
-  const int severity = mcp::log_severity(jsonrpc::unquote(message.meta_log_level));
-  if (request.modern() && severity >= 0) request.log_severity = severity;
+  if (request.modern()) {
+    const int severity = mcp::log_severity(jsonrpc::unquote(message.meta_log_level));
+    if (severity >= 0) request.log_severity = severity;
+  }
   request.replayable = may_replay(request, message);
   if (request.replayable && settings_.replay == Replay::safe && method == mcp::Method::tools_call)
     request.tool = jsonrpc::unquote(message.name);
