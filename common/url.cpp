@@ -206,7 +206,11 @@ std::vector<std::string> Url::query_values() const {
 
 std::string Url::redacted() const {
   if (!unix_path.empty()) return "ws+unix://" + percent_encoded(unix_path);
-  std::string out = (tls ? "wss://" : "ws://") + authority() + path.substr(0, path.find('?'));
+  std::string out = (tls ? "wss://" : "ws://") + authority();
+  // A bare `%`, as people write it, could not be read back where the zone begins with 25.
+  if (const std::size_t percent = out.find('%'); percent != std::string::npos)
+    out.insert(percent + 1, "25");
+  out += path.substr(0, path.find('?'));
   for_each_part(path, [&out](char separator, std::string_view part) {
     out += separator;
     out += part.substr(0, value_of(part));

@@ -34,7 +34,7 @@ struct Url {
   [[nodiscard]] std::vector<std::string> query_values() const;
 
   /// For logs and status files: values of query parameters replaced (contract 10), and
-  /// whole parts of the query that have no name.
+  /// whole parts of the query that have no name. A zone is written as in RFC 6874 § 2.
   [[nodiscard]] std::string redacted() const;
 };
 

@@ -4,17 +4,18 @@ set -euo pipefail
 
 usage() {
   cat <<'TEXT'
-Usage: packaging/fuzz.sh [--seconds N] [--seed N] [TARGET...]
+Usage: packaging/fuzz.sh [--seconds N | --inputs N] [--seed N] [TARGET...]
 
 Builds the preset "fuzz" (clang's libFuzzer, AddressSanitizer, UndefinedBehaviorSanitizer) and runs
-each fuzzer, two at once, starting from tests/fuzz/corpus and from what earlier runs have found.
+each fuzzer, two at once, starting from tests/fuzz/corpus.
 TARGET is the name of a file in tests/fuzz without .cpp; without one all are run. The last line is
 "N fuzzers ran, N failed"; the exit status is 0 only if none failed. tests/fuzz/README.md says what
 to do with an input that fails.
 
   --seconds N  how long each fuzzer runs (default 30)
-  --seed N     always the same inputs in the same order, as far as the time goes (default: others
-               each time)
+  --inputs N   how many inputs each fuzzer tries, in whatever time that takes
+  --seed N     always the same inputs in the same order (default: others each time, which also start
+               from what earlier runs have found)
   -h, --help   this text
 
 Environment:
@@ -30,6 +31,7 @@ bad_usage() {
 }
 
 seconds=30
+inputs=""
 seed=0 # libFuzzer's word for "any"
 targets=()
 while (($# > 0)); do
@@ -37,6 +39,11 @@ while (($# > 0)); do
     --seconds)
       [[ "${2:-}" =~ ^[1-9][0-9]{0,6}$ ]] || bad_usage "--seconds needs a whole number above 0"
       seconds="$2"
+      shift
+      ;;
+    --inputs)
+      [[ "${2:-}" =~ ^[1-9][0-9]{0,8}$ ]] || bad_usage "--inputs needs a whole number above 0"
+      inputs="$2"
       shift
       ;;
     --seed)
@@ -85,12 +92,24 @@ trap 'exit 143' TERM
 work=build/fuzz/found
 mkdir -p "$work"
 
+if [[ -n "$inputs" ]]; then
+  until=(-runs="$inputs")
+  longest=3600
+else
+  until=(-max_total_time="$seconds")
+  longest=$((seconds + 120))
+fi
+
 start() {
-  local target="$1"
-  mkdir -p "$work/$target" "$work/failures/$target"
-  timeout --kill-after=10s $((seconds + 120)) env --default-signal=INT,QUIT \
-    "build/fuzz/tests/fuzz/fuzz_$target" "$work/$target" "$corpus/$target" \
-    -seed="$seed" -max_total_time="$seconds" -max_len=4096 -timeout=20 -rss_limit_mb=2048 -print_final_stats=1 \
+  local target="$1" found="$work/$1"
+  if ((seed > 0)); then
+    found="$work/seeded/$target"
+    rm -rf "$found"
+  fi
+  mkdir -p "$found" "$work/failures/$target"
+  timeout --kill-after=10s "$longest" env --default-signal=INT,QUIT \
+    "build/fuzz/tests/fuzz/fuzz_$target" "$found" "$corpus/$target" \
+    -seed="$seed" "${until[@]}" -max_len=4096 -timeout=20 -rss_limit_mb=2048 -print_final_stats=1 \
     -dict=tests/fuzz/words.dict -artifact_prefix="$work/failures/$target/" \
     </dev/null >"$work/$target.log" 2>&1 &
   running[$!]="$target"
@@ -98,14 +117,14 @@ start() {
 
 failed=0
 finish_one() {
-  local pid status=0 target log inputs
+  local pid status=0 target log tried
   wait -n -p pid "${!running[@]}" || status=$?
   target="${running[$pid]}"
   unset "running[$pid]"
   log="$work/$target.log"
-  inputs="$(sed -nE 's/^stat::number_of_executed_units: *//p' "$log" | tail -n 1)"
+  tried="$(sed -nE 's/^stat::number_of_executed_units: *//p' "$log" | tail -n 1)"
   if ((status == 0)); then
-    echo "$target: ${inputs:-?} inputs in $seconds s, none failed"
+    echo "$target: ${tried:-?} inputs, none failed"
     return
   fi
   failed=$((failed + 1))

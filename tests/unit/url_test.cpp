@@ -44,9 +44,11 @@ TEST_CASE("url: addresses that are understood") {
       Row{"ws+unix:///run/mcp.sock", false, "", 0, "/", "/run/mcp.sock", "ws+unix:///run/mcp.sock"},
       Row{"ws+unix:///a%20b%3f%25.sock", false, "", 0, "/", "/a b?%.sock",
           "ws+unix:///a%20b%3F%25.sock"},
-      Row{"ws://[fe80::1%eth0]:1", false, "fe80::1%eth0", 1, "/", "", "ws://[fe80::1%eth0]:1/"},
-      Row{"ws://[fe80::1%25eth0]:1", false, "fe80::1%eth0", 1, "/", "", "ws://[fe80::1%eth0]:1/"},
-      Row{"ws://[fe80::1%1]:1", false, "fe80::1%1", 1, "/", "", "ws://[fe80::1%1]:1/"},
+      Row{"ws://[fe80::1%eth0]:1", false, "fe80::1%eth0", 1, "/", "", "ws://[fe80::1%25eth0]:1/"},
+      Row{"ws://[fe80::1%25eth0]:1", false, "fe80::1%eth0", 1, "/", "", "ws://[fe80::1%25eth0]:1/"},
+      Row{"ws://[fe80::1%25]:1", false, "fe80::1%25", 1, "/", "", "ws://[fe80::1%2525]:1/"},
+      Row{"ws://[fe80::1%2525a]:1", false, "fe80::1%25a", 1, "/", "", "ws://[fe80::1%2525a]:1/"},
+      Row{"ws://[fe80::1%1]:1", false, "fe80::1%1", 1, "/", "", "ws://[fe80::1%251]:1/"},
   };
   for (const Row& row : rows) {
     CAPTURE(row.text);
