@@ -14,7 +14,7 @@ to do with an input that fails.
 
   --seconds N  how long each fuzzer runs (default 30)
   --inputs N   how many inputs each fuzzer tries, in whatever time that takes
-  --seed N     always the same inputs in the same order (default: others each time, which also start
+  --seed N     nearly the same inputs each time (default: others each time, which also start
                from what earlier runs have found)
   -h, --help   this text
 
