@@ -14,7 +14,7 @@
 #include <utility>
 
 #include "common/text.hpp"
-#include "shim/io/private_file.hpp"
+#include "shim/io/small_file.hpp"
 #include "shim/io/status_directory.hpp"
 
 namespace shim {
@@ -62,7 +62,8 @@ class Reader {
       remove(name);
       return;
     }
-    const PlainFile file = read_private_file(path_ + "/" + name, StatusEntry::file_bytes_max);
+    const SmallFile file =
+        read_small_file(path_ + "/" + name, StatusEntry::file_bytes_max, Trust::own_only);
     if (!file.error.empty()) {
       skip_running(name, file.error);
       return;

@@ -14,6 +14,7 @@
 #include "common/text.hpp"
 #include "shim/core/cache_entry.hpp"
 #include "shim/io/descriptor.hpp"
+#include "shim/io/small_file.hpp"
 
 namespace shim {
 namespace {
@@ -46,24 +47,10 @@ std::string Cache::path(const std::string& version) const {
 
 std::string Cache::load(const std::string& version) const {
   if (directory_.empty()) return {};
-  // Without O_NONBLOCK a FIFO would hang us.
-  const Descriptor file(
-      ::open(path(version).c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
-  struct stat info {};
-  static constexpr const char* unusable = "unusable";  // so that it is replaced with a warning
-  if (!file) return errno == ELOOP ? unusable : "";
-  if (::fstat(file.get(), &info) != 0 || !S_ISREG(info.st_mode) || info.st_uid != ::geteuid() ||
-      info.st_size <= 0 || static_cast<std::size_t>(info.st_size) > CacheEntry::file_bytes_max)
-    return unusable;
-  std::string text(static_cast<std::size_t>(info.st_size), '\0');
-  std::size_t done = 0;
-  while (done < text.size()) {
-    const ssize_t count = ::read(file.get(), text.data() + done, text.size() - done);
-    if (count < 0 && errno == EINTR) continue;
-    if (count <= 0) return unusable;
-    done += static_cast<std::size_t>(count);
-  }
-  return text;
+  SmallFile file = read_small_file(path(version), CacheEntry::file_bytes_max, Trust::own);
+  if (file.missing) return {};
+  // What is no cache is replaced with a warning.
+  return file.error.empty() && !file.text.empty() ? std::move(file.text) : "unusable";
 }
 
 std::string Cache::store(const std::string& version, std::string_view text) {

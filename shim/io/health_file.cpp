@@ -1,6 +1,5 @@
 #include "shim/io/health_file.hpp"
 
-#include <fcntl.h>
 #include <sys/epoll.h>
 #include <sys/inotify.h>
 #include <sys/stat.h>
@@ -8,12 +7,12 @@
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
 #include <chrono>
 #include <cstring>
 #include <utility>
 
 #include "shim/io/clock.hpp"
+#include "shim/io/small_file.hpp"
 #include "shim/io/timer_fd.hpp"
 
 namespace shim {
@@ -29,10 +28,6 @@ constexpr Duration::rep burst = 6;
 constexpr Duration change_spacing = std::chrono::seconds(1);
 /// While a change may mean that the backend is back, contract 4.2 wants it to be seen at once.
 constexpr Duration hurried_spacing = std::chrono::milliseconds(50);
-
-WallTime wall_time(const timespec& at) {
-  return WallTime(std::chrono::seconds(at.tv_sec) + std::chrono::nanoseconds(at.tv_nsec));
-}
 
 std::string directory_of(const std::string& path) {
   const std::size_t slash = path.rfind('/');
@@ -71,32 +66,18 @@ bool take_events(int inotify, std::string_view name) {
 }  // namespace
 
 HealthLook look_at_health_file(const std::string& path) {
-  HealthLook look;
   timespec now{};
   ::clock_gettime(CLOCK_REALTIME, &now);
-  look.looked_at = wall_time(now);
-  struct stat facts {};
-  if (::stat(path.c_str(), &facts) != 0) {
-    if (errno != ENOENT && errno != ENOTDIR) look.found = HealthLook::Found::unusable;
-    return look;
+  SmallFile file = read_small_file(path, HealthReport::bytes_max);
+  HealthLook look{.modified = file.modified,
+                  .looked_at = WallTime(std::chrono::seconds(now.tv_sec) +
+                                        std::chrono::nanoseconds(now.tv_nsec))};
+  if (file.error.empty()) {
+    look.found = HealthLook::Found::file;
+    look.text = std::move(file.text);
+  } else if (!file.missing) {
+    look.found = HealthLook::Found::unusable;
   }
-  look.found = HealthLook::Found::unusable;
-  if (!S_ISREG(facts.st_mode)) return look;
-  // It may have become something else since.
-  const Descriptor file(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
-  if (!file || ::fstat(file.get(), &facts) != 0 || !S_ISREG(facts.st_mode)) return look;
-  std::array<char, HealthReport::bytes_max + 1> text{};
-  std::size_t size = 0;
-  while (size < text.size()) {
-    const ssize_t count = ::read(file.get(), text.data() + size, text.size() - size);
-    if (count < 0) return look;
-    if (count == 0) break;
-    size += static_cast<std::size_t>(count);
-  }
-  if (size > HealthReport::bytes_max) return look;
-  look.found = HealthLook::Found::file;
-  look.text.assign(text.data(), size);
-  look.modified = wall_time(facts.st_mtim);
   return look;
 }
 

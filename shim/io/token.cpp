@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "common/text.hpp"
-#include "shim/io/private_file.hpp"
+#include "shim/io/small_file.hpp"
 
 namespace shim {
 namespace {
@@ -21,7 +21,7 @@ std::string check_token(const std::string& token) {
 
 Token::Read Token::read() const {
   if (file_.empty()) return {.token = text_, .error = {}};
-  PlainFile file = read_private_file(file_, token_bytes_max + 2);
+  SmallFile file = read_small_file(file_, token_bytes_max + 2, Trust::own_only);
   std::string error = std::move(file.error);
   if (error.empty()) {
     while (!file.text.empty() && (file.text.back() == '\n' || file.text.back() == '\r'))

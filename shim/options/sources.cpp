@@ -8,7 +8,7 @@
 #include <string_view>
 
 #include "common/text.hpp"
-#include "shim/io/private_file.hpp"
+#include "shim/io/small_file.hpp"
 #include "shim/options/toml.hpp"
 
 namespace shim {
@@ -51,7 +51,7 @@ std::string secret_in(const Setting& setting, const std::vector<std::string>& va
 }
 
 std::string read_file(const std::string& path) {
-  auto file = read_plain_file(path, file_bytes_max);
+  auto file = read_small_file(path, file_bytes_max);
   if (file.error.empty() && file.text.find('\0') != std::string::npos)
     file.error = "it holds a NUL byte, so it is no text";
   if (!file.error.empty()) throw UsageError(printable(path) + ": " + file.error);
