@@ -48,6 +48,14 @@ bool is_ipv6(const std::string& host) {
                      });
 }
 
+/// What to say of a text that begins like no URL of ours.
+std::string not_websocket(std::string_view text) {
+  if (starts_with(text, "http://")) return "write ws:// instead of http://";
+  if (starts_with(text, "https://")) return "write wss:// instead of https://";
+  if (text.find_first_of("\"'[") == 0) return "a URL stands without quotes and brackets";
+  return "a URL must start with ws://, wss:// or ws+unix://";
+}
+
 /// Splits `host[:port]` or `[v6][:port]`. Returns an error text, empty when all is well.
 std::string parse_authority(std::string_view text, Url& url) {
   if (text.find('@') != std::string_view::npos)
@@ -62,7 +70,7 @@ std::string parse_authority(std::string_view text, Url& url) {
     if (const std::size_t percent = url.host.find("%25");
         percent != std::string::npos && percent + 3 < url.host.size())
       url.host.erase(percent + 1, 2);
-    if (!is_ipv6(url.host)) return "what stands in brackets is no IPv6 address";
+    if (!is_ipv6(url.host)) return "what stands in brackets is not an IPv6 address";
   } else {
     const std::size_t colon = text.find(':');
     url.host = text.substr(0, colon);
@@ -70,8 +78,13 @@ std::string parse_authority(std::string_view text, Url& url) {
     const bool plain = std::all_of(url.host.begin(), url.host.end(), [](char c) {
       return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '.' || c == '-' || c == '_';
     });
+    if (!plain && url.host.find('$') != std::string::npos)
+      return "a variable in the host name ($) was not replaced";
     if (!plain) return "the host name holds characters that no host name has";
   }
+  if (rest.find(':', 1) != std::string_view::npos)
+    return "an IPv6 address stands in brackets, ws://[::1]:8765, and several URLs have spaces "
+           "between";
   if (url.host.empty() || url.host.size() > 253) return "the host name is missing or too long";
   if (rest.empty()) return {};
   const auto port = rest.starts_with(':') ? parse_port(rest.substr(1)) : std::nullopt;
@@ -154,6 +167,8 @@ bool is_loopback_address(const std::string& numeric) {
 
 std::variant<Url, std::string> parse_url(std::string_view text) {
   if (!is_visible_ascii(text)) return "a URL must be plain ASCII; percent-encode everything else";
+  if (text.starts_with(' ') || text.ends_with(' '))
+    return "a space stands before or behind the URL";
   if (text.find(' ') != std::string_view::npos) return "a URL must not hold spaces; write %20";
   if (text.find('#') != std::string_view::npos) return "a WebSocket URL has no fragment (#...)";
   if (text.size() > 2048) return "the URL is longer than 2048 bytes";
@@ -165,7 +180,7 @@ std::variant<Url, std::string> parse_url(std::string_view text) {
   if (consume(text, "wss://")) {
     url.tls = true;
   } else if (!consume(text, "ws://")) {
-    return "a URL must start with ws://, wss:// or ws+unix://";
+    return not_websocket(text);
   }
   url.port = url.tls ? 443 : 80;
   const std::size_t slash = text.find_first_of("/?");

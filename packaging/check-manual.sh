@@ -7,8 +7,10 @@ usage() {
 Usage: packaging/check-manual.sh PROGRAM [MANUAL]
 
 Each flag of `PROGRAM --help` must have an entry in MANUAL (default: packaging/mcp-ws-shim.1.in) with
-the same default, and the other way round; the same for its commands and their flags. Each flag in a table of README.md must exist. The manual must be free of errors
-that groff sees.
+the same default, and the other way round; the same for its commands and their flags. Each flag in a
+table of README.md must exist. The manual must be free of errors that groff sees.
+
+  -h, --help   this text
 TEXT
 }
 

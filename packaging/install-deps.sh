@@ -17,7 +17,6 @@ something is missing.
   --ci             all of that, and what else .ci/run uses: formatting, static analysis, valgrind,
                    containers
   --coverage       also what packaging/coverage.sh uses
-  --bench          also what tests/bench uses
   -h, --help       this text
 TEXT
 }

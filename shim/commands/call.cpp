@@ -213,11 +213,11 @@ int Call::report(const Client::Answer& answer, const std::string& about) const {
   const std::string what = url_ + ": " + printable(about, 80) + ": ";
   switch (answer.kind) {
     case Client::Answer::Kind::error:
-      say("the backend answered with an error: " + client_->shown(answer.text));
+      say(what + "the backend answered with an error: " + client_->shown(answer.text));
       return refused;
     case Client::Answer::Kind::invalid:
     case Client::Answer::Kind::too_long:
-      say(what + "the answer is of no use: " + answer.text);
+      say(what + "the answer cannot be used: " + answer.text);
       return refused;
     case Client::Answer::Kind::lost:
       say(what + "the connection was lost; " +

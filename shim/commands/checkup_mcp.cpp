@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <cmath>
 #include <nlohmann/json.hpp>
 #include <string_view>
 
@@ -91,10 +92,11 @@ void Checkup::fail_opening(const Answer& answer, Duration took) {
         .verdict = Verdict::failed,
         .time = took,
         .detail = "initialize was " + describe(answer),
-        .remedy = knows_it
-                      ? "its log may say why, `docker logs`"
-                      : "the connection works, but the MCP server behind it does not; its log "
-                        "may say why, `docker logs`. If it is no MCP server: --protocol jsonrpc"});
+        .remedy =
+            knows_it
+                ? "its log may say why, `docker logs`"
+                : "the connection works, but the MCP server behind it does not; its log "
+                  "may say why, `docker logs`. If it is not an MCP server: --protocol jsonrpc"});
   if (!knows_it) skip("handshake", "not tried");
   skip("lists", "not tried");
 }
@@ -107,7 +109,7 @@ void Checkup::check_legacy(const Opening& opening, Duration took) {
   if (version.empty()) {
     step.verdict = Verdict::failed;
     step.detail = "the result of initialize names no protocolVersion";
-    step.remedy = "that is no MCP server, or a broken one";
+    step.remedy = "that is not an MCP server, or a broken one";
     note(std::move(step));
     skip("lists", "not tried");
     return;
@@ -115,10 +117,10 @@ void Checkup::check_legacy(const Opening& opening, Duration took) {
   step.detail = server(member(result, "serverInfo")) + ", protocol " + version;
   if (std::ranges::find(legacy_versions, version) == legacy_versions.end()) {
     step.verdict = Verdict::warning;
-    step.detail += ", which is no version of MCP that is known here";
+    step.detail += ", which is not a known version of MCP";
     step.remedy =
-        "hosts give up on a version that they do not know; initialize is to be answered "
-        "with the one that was asked for, or with another that there is";
+        "hosts give up on a version that they do not know; let the backend answer initialize with "
+        "the version asked for, or with another one that exists";
   }
   note(std::move(step));
   check_lists(member(result, "capabilities"), Era::legacy);
@@ -163,7 +165,7 @@ void Checkup::check_modern(const Opening& opening, Duration took) {
           .verdict = Verdict::failed,
           .detail = "initialize was " + describe(opening.answer) + "; server/discover was " +
                     describe(answer),
-          .remedy = "that is no MCP server; for plain JSON-RPC give --protocol jsonrpc"});
+          .remedy = "that is not an MCP server; for plain JSON-RPC give --protocol jsonrpc"});
     skip("handshake", "not tried");
     skip("lists", "not tried");
     return;
@@ -216,7 +218,7 @@ void Checkup::check_lists(const json& offered, Era era) {
   if (step.detail.empty()) {
     step.verdict = Verdict::warning;
     step.detail = "the backend offers no tools, prompts or resources";
-    step.remedy = "hosts find nothing to use; what there is belongs into its `capabilities`";
+    step.remedy = "hosts find nothing to use; what there is belongs in its `capabilities`";
   }
   note(std::move(step));
 }
@@ -241,7 +243,7 @@ void Checkup::check_health_file() {
     const double age = seconds(look.looked_at.time_since_epoch()) - written;
     if (age >= 0 && age < 1e9)
       step.detail += ", written " +
-                     describe_duration(std::chrono::seconds(static_cast<long long>(age))) + " ago";
+                     describe_duration(std::chrono::milliseconds(std::llround(age * 1e3))) + " ago";
     if (age < 0) step.detail += ", written in the future";
     std::string writer;
     if (!report->writer.pid.empty()) writer += " pid " + report->writer.pid;
@@ -256,7 +258,7 @@ void Checkup::check_health_file() {
       break;
     case HealthState::invalid:
       step.remedy =
-          "it must be a readable plain file of at most 4 KiB with a JSON object, see the "
+          "it must be a readable regular file of at most 4 KiB with a JSON object, see the "
           "README";
       break;
     case HealthState::stale:

@@ -33,7 +33,7 @@ bool is_about_the_request(const Message& message) {
 }
 
 Client::Answer invalid_answer() {
-  return {.kind = Client::Answer::Kind::invalid, .text = "it is no valid JSON-RPC message"};
+  return {.kind = Client::Answer::Kind::invalid, .text = "it is not a valid JSON-RPC message"};
 }
 
 }  // namespace
@@ -130,7 +130,7 @@ Client::Answer Client::ask(std::string_view method, std::string_view params, Tim
 
 std::string Client::about_invalid_messages() const {
   if (invalid_messages_ == 0) return {};
-  return "; " + std::to_string(invalid_messages_) + " of its messages were no valid JSON-RPC";
+  return "; " + std::to_string(invalid_messages_) + " of its messages were not valid JSON-RPC";
 }
 
 void Client::tell(std::string_view method, std::string_view params) {

@@ -29,7 +29,7 @@ class Client {
   /// timeout. Nothing if that worked. May be called again.
   [[nodiscard]] std::optional<Loss> connect();
 
-  /// On the connection that there is, or that was to be in vain.
+  /// On the latest connection, also if it failed.
   [[nodiscard]] std::uint64_t bytes_received() const { return link_.bytes_received(); }
 
   struct Answer {
@@ -63,7 +63,7 @@ class Client {
   /// Waits until the backend has received all that was sent. Kind::result if it has.
   [[nodiscard]] Answer confirm(TimePoint deadline);
 
-  /// `; N of its messages were no valid JSON-RPC`, for those that could not be matched with a
+  /// `; N of its messages were not valid JSON-RPC`, for those that could not be matched with a
   /// request; empty if there were none.
   [[nodiscard]] std::string about_invalid_messages() const;
 

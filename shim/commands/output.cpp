@@ -4,9 +4,11 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <string>
+
+#include "shim/io/standard_stream.hpp"
 
 namespace shim {
 
@@ -16,7 +18,8 @@ bool print_out(std::string_view text) {
     if (count >= 0) {
       text.remove_prefix(static_cast<std::size_t>(count));
     } else if (!may_try_again(STDOUT_FILENO, POLLOUT)) {
-      std::fprintf(stderr, "mcp-ws-shim: cannot write to stdout: %s\n", std::strerror(errno));
+      // Who has seen enough, as head(1), need not be told.
+      if (errno != EPIPE) complain(std::string("cannot write to stdout: ") + std::strerror(errno));
       return false;
     }
   }

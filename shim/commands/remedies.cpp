@@ -12,6 +12,9 @@ std::string place(const Url& url) {
   return url.unix_path.empty() ? url.authority() : printable(url.unix_path);
 }
 
+/// Without the query, which may hold secrets.
+std::string path_of(const Url& url) { return url.path.substr(0, url.path.find('?')); }
+
 bool holds(const std::string& text, const char* part) {
   return text.find(part) != std::string::npos;
 }
@@ -52,12 +55,11 @@ std::string if_nobody_answers(const Surroundings& around) {
     case Stretch::tcp:
       return "what is sent to " + where +
              " vanishes: a firewall, a wrong address, a machine that is down, or a backend too "
-             "busy "
-             "to accept connections";
+             "busy to accept connections";
     case Stretch::tls:
       return "somebody listens on " + where +
-             " and says nothing: no TLS there (then write ws://), or the backend hangs; `docker "
-             "ps`";
+             " and says nothing: no TLS there (then write ws://), or the backend hangs; "
+             "`docker ps`";
     case Stretch::token:
     case Stretch::upgrade:
     case Stretch::subprotocol:
@@ -76,7 +78,7 @@ constexpr const char* give_client_certificate =
 std::string if_certificate(const std::string& why, const Surroundings& around) {
   if (holds(why, "client certificate")) return give_client_certificate;
   if (holds(why, "expired"))
-    return "renew the certificate of the backend; should it be good, this machine's clock is wrong "
+    return "renew the backend's certificate; if it is valid, this machine's clock is wrong "
            "(`date`)";
   if (holds(why, "not yet valid")) return "set this machine's clock (`date`), or the backend's";
   if (holds(why, "mismatch"))
@@ -84,8 +86,8 @@ std::string if_certificate(const std::string& why, const Surroundings& around) {
            around.url.host;
   if (holds(why, "self-signed") || holds(why, "self signed") || holds(why, "unable to get"))
     return around.is_expired
-               ? "it has expired besides: renew the certificate of the backend first; "
-                 "should it be good, this machine's clock is wrong (`date`)"
+               ? "it has also expired: renew the backend's certificate first; if it is valid, this "
+                 "machine's clock is wrong (`date`)"
            : around.has_ca_file
                ? "--ca-file does not hold who issued this certificate; give it the right PEM file"
                : "if you trust the certificate, give it, or that of its issuer, with --ca-file";
@@ -103,18 +105,20 @@ std::string if_status(int status, const Surroundings& around) {
       return "the backend knows who asks and refuses: look at its rights, allowed hosts and "
              "origins";
     case 404:
-      return "there is nothing at this path; what the backend serves goes behind the port: " +
-             around.url.redacted();
+      return "nothing is served at " + path_of(around.url) +
+             "; give the path that the backend does serve: " + place(around.url) + "/PATH";
     case 429: return "the backend wants fewer connections; wait, and look who else connects";
     case 502:
     case 503:
     case 504:
-      return "a proxy answers, or the backend is starting: is the backend behind it up? `docker "
-             "ps`";
+      return "a proxy answers, or the backend is starting: is the backend behind it up? "
+             "`docker ps`";
     default: break;
   }
   if (status >= 300 && status < 400)
-    return "redirects are not followed: give the address that it redirects to";
+    return "redirects are not followed: give the address that it redirects to, which `curl -si " +
+           std::string(around.url.tls ? "https://" : "http://") + around.url.authority() +
+           path_of(around.url) + "` shows";
   if (status >= 500) return "the backend failed; its log says why, `docker logs`";
   return "an HTTP server is there, but no WebSocket at this path: look at the port and the path";
 }
@@ -185,7 +189,7 @@ std::string remedy(const Loss& loss, const Surroundings& around) {
     case Cause::certificate: return if_certificate(loss.detail, around);
     case Cause::http_status: return if_status(loss.status, around);
     case Cause::not_websocket:
-      return "what listens on " + place(url) + " is no WebSocket server; is it the right port?";
+      return "what listens on " + place(url) + " is not a WebSocket server; is it the right port?";
     case Cause::subprotocol:
       return "offer what the backend wants: --subprotocol NAME, or --subprotocol= for none";
     case Cause::reset:

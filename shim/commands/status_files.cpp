@@ -70,7 +70,7 @@ class Reader {
     }
     auto entry = StatusEntry::parse(file.text);
     if (!entry || entry->pid != pid) {
-      skip_running(name, "it is no status file");
+      skip_running(name, "it is not a status file");
     } else if (!is_running(pid, entry->started)) {
       remove(name);  // the pid is another process's by now
     } else {

@@ -84,8 +84,6 @@ class Liveness {
   [[nodiscard]] Duration silence(TimePoint now) const { return now - heard_at_; }
   /// Of the latest ping that was answered since start(), if one was.
   [[nodiscard]] std::optional<Duration> ping_round_trip() const { return ping_round_trip_; }
-  /// When the last heartbeat came on this link, if one did.
-  [[nodiscard]] std::optional<TimePoint> last_heartbeat() const { return heartbeat_at_; }
   /// Whether what the health file says now may be the first report of the backend behind this link.
   [[nodiscard]] bool awaits_first_report(TimePoint now) const {
     return now - started_at_ <= first_report_time;

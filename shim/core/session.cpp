@@ -193,8 +193,9 @@ void Session::handle(event::LinkMessage& event) {
 
 void Session::handle(event::LinkMessageTooLong& event) {
   liveness_.heard(now_);
-  drop(Drop::bad_backend_message, "longer than " + format_size(settings_.max_message));
-  settle_bad_answers(event.found.messages());
+  const std::string longer = "longer than " + format_size(settings_.max_message);
+  drop(Drop::bad_backend_message, longer);
+  settle_bad_answers(event.found.messages(), "was " + longer + " (--max-message)");
 }
 
 void Session::handle(event::LinkBinary&) {

@@ -169,9 +169,9 @@ class Session {
 
   // session_backend.cpp: messages from the backend.
   void backend_message(std::string text);
-  void backend_invalid(std::string_view text, const Message& message);
-  void settle_bad_answers(const std::vector<IdScanner::Found>& found);
-  [[nodiscard]] bool settle_bad_answer(std::string_view id);
+  void backend_invalid(std::string_view text, const Message& message, std::string_view why);
+  void settle_bad_answers(const std::vector<IdScanner::Found>& found, std::string_view flaw);
+  [[nodiscard]] bool settle_bad_answer(std::string_view id, std::string_view flaw);
   void backend_response(std::string text, const Message& message);
   [[nodiscard]] bool hold_end(Request& request, std::string& text);
   void pass_on_ends();

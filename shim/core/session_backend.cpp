@@ -21,8 +21,8 @@ constexpr std::size_t last_word_bytes_max = std::size_t{4} << 10U;
 void Session::backend_message(std::string text) {
   Message message;
   switch (reader_.read(text, message)) {
-    case jsonrpc::Read::invalid: backend_invalid(text, {}); return;
-    case jsonrpc::Read::refused: backend_invalid(text, message); return;
+    case jsonrpc::Read::invalid: backend_invalid(text, {}, "it is not valid UTF-8 JSON"); return;
+    case jsonrpc::Read::refused: backend_invalid(text, message, reader_.refusal()); return;
     case jsonrpc::Read::batch: {
       std::vector<std::string> elements = jsonrpc::take_apart(std::move(text), reader_.elements());
       for (std::string& element : elements) {
@@ -41,48 +41,55 @@ void Session::backend_message(std::string text) {
     case jsonrpc::Kind::request: backend_request(std::move(text), message); return;
     case jsonrpc::Kind::notification: backend_notification(std::move(text), message); return;
     case jsonrpc::Kind::response: backend_response(std::move(text), message); return;
-    case jsonrpc::Kind::other: backend_invalid(text, message); return;
+    case jsonrpc::Kind::other:
+      backend_invalid(text, message, "it is JSON, but not JSON-RPC 2.0");
+      return;
   }
 }
 
 /// `message`: what has been found in the text, as far as it could be read.
-void Session::backend_invalid(std::string_view text, const Message& message) {
-  drop(Drop::bad_backend_message, std::to_string(text.size()) + " bytes");
+void Session::backend_invalid(std::string_view text, const Message& message, std::string_view why) {
+  drop(Drop::bad_backend_message, std::to_string(text.size()) + " bytes; " + std::string(why));
+  const std::string flaw = "was not a valid message (" + std::string(why) + ")";
   const bool is_answer =
       message.method.empty() || !message.result.empty() || !message.error.empty();
   const std::string id(message.usable_id());
-  if (is_answer && !id.empty() && settle_bad_answer(id)) return;
+  if (is_answer && !id.empty() && settle_bad_answer(id, flaw)) return;
   IdScanner scanner;
   scanner.feed(text);
-  settle_bad_answers(scanner.messages());
+  settle_bad_answers(scanner.messages(), flaw);
 }
 
 /// What cannot be passed on held these messages: whoever waits for one of them is told.
-void Session::settle_bad_answers(const std::vector<IdScanner::Found>& found) {
+void Session::settle_bad_answers(const std::vector<IdScanner::Found>& found,
+                                 std::string_view flaw) {
   for (const IdScanner::Found& message : found) {
     if (!supervisor_.link_open()) return;
     if (!message.is_answer()) continue;
     static_cast<void>(std::ranges::any_of(
-        message.ids, [this](const std::string& id) { return settle_bad_answer(id); }));
+        message.ids, [&](const std::string& id) { return settle_bad_answer(id, flaw); }));
   }
 }
 
-/// Returns whether anybody waits for an answer under this id, and now has one.
-bool Session::settle_bad_answer(std::string_view id) {
+/// Returns whether anybody waits for an answer under this id, and now has one. `flaw` says what is
+/// wrong with the answer, and begins with "was".
+bool Session::settle_bad_answer(std::string_view id, std::string_view flaw) {
   const Request* const request = pending_.find(id);
   if (request != nullptr && request->sent_in == epoch()) {
     settle(pending_.remove(id), Reason::bad_backend_message,
-           "The MCP backend's answer to this was not a valid message and cannot be shown. It has "
-           "probably been carried out.");
+           "The MCP backend's answer to this " + std::string(flaw) +
+               " and cannot be shown. It has probably been carried out.");
     return true;
   }
   const auto own = own_requests_.find(id);
   if (own == own_requests_.end()) return false;
   if (own->second.purpose == OwnRequest::Purpose::initialize) {
-    lose_link({.cause = Cause::resume_refused, .detail = "the answer to initialize was not valid"});
+    lose_link({.cause = Cause::resume_refused,
+               .detail = "the answer to initialize " + std::string(flaw)});
   } else {
     own_requests_.erase(own);
-    warn(invalid_own_log_, "the backend's answer to a request of the shim's own was not valid");
+    warn(invalid_own_log_,
+         "the backend's answer to a request of the shim's own " + std::string(flaw));
   }
   return true;
 }

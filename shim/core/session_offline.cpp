@@ -116,7 +116,7 @@ void Session::answer_offline(std::string_view id, const std::string& result) {
     owes_changes_ = minimal_given_;
     outbox_.remove(std::exchange(initialized_order_, 0));  // from now on the resuming sends it
     log(LogLevel::info, minimal_given_
-                            ? "initialize answered without the backend, which was never seen yet"
+                            ? "initialize answered without the backend, which has never been seen"
                             : "initialize answered from the cache: the backend is away");
   }
   write_host(jsonrpc::result_answer(settled.id, result));

@@ -29,7 +29,7 @@ std::string shown_version(std::string_view raw) {
   const bool is_date = std::equal(
       raw.begin(), raw.end(), shape.begin(), shape.end(),
       [](char c, char wanted) { return wanted == '0' ? c >= '0' && c <= '9' : c == wanted; });
-  return is_date ? std::string(raw) : "one that is no date";
+  return is_date ? std::string(raw) : "one that is not a date";
 }
 
 }  // namespace

@@ -85,8 +85,6 @@ class Supervisor {
   [[nodiscard]] Duration down_for(TimePoint now) const;
   /// The endpoint of the present or latest attempt, as logs call it.
   [[nodiscard]] const std::string& endpoint() const { return settings_.endpoints[endpoint_]; }
-  /// When the latest ready link became so.
-  [[nodiscard]] TimePoint ready_since() const { return ready_since_; }
   /// Of the first ping of the latest link that was validated.
   [[nodiscard]] Duration ping_round_trip() const { return ping_round_trip_; }
   /// Cause and detail of the last loss; empty before the first.

@@ -72,7 +72,7 @@ std::string Cache::make_directory() const {
   struct stat info {};
   if (::stat(directory_.c_str(), &info) != 0) return failure(directory_);
   if (!S_ISDIR(info.st_mode) || info.st_uid != ::geteuid() || (info.st_mode & 022U) != 0)
-    return directory_ + " is no directory of this user's that only this user can write to";
+    return directory_ + " is not a directory of this user's that only this user can write to";
   return {};
 }
 

@@ -53,7 +53,7 @@ Context read_client(const std::string& cert, const std::string& key, std::string
   } else if (SSL_CTX_use_PrivateKey_file(context.get(), key.c_str(), SSL_FILETYPE_PEM) != 1 ||
              SSL_CTX_check_private_key(context.get()) != 1) {
     error = "--client-key: " + printable(key) +
-            " is no PEM key without a pass phrase that fits the certificate";
+            " is not a PEM key that belongs to --client-cert and has no pass phrase";
   }
   return context;
 }
@@ -116,8 +116,7 @@ int CertificateFiles::show(SSL* connection) const {
 std::string CertificateFiles::refresh(SSL_CTX* context) {
   std::string problems;
   const auto report = [&problems](std::string problem) {
-    problems +=
-        (problems.empty() ? "" : "; ") + std::move(problem) + "; what was there before goes on";
+    problems += (problems.empty() ? "" : "; ") + std::move(problem) + "; the old one stays in use";
   };
   // Looked at before they are read: what changes in between is read again next time.
   if (const Stamp ca = stamp_of(paths_.ca); ca != std::exchange(ca_, ca)) {

@@ -73,7 +73,6 @@ class Connection final : public ConnectionHandler {
     return wsi_ != nullptr && (silent_ || reader_ != Reader::self || waiting_for_turn_);
   }
 
-  [[nodiscard]] bool is_open() const { return open_; }
   /// Whether libwebsockets has forgotten it, so that it can be deleted.
   [[nodiscard]] bool is_finished() const { return wsi_ == nullptr && !starting_; }
 

@@ -18,7 +18,7 @@ namespace {
 /// What is wrong with what the name stands for, or an empty text.
 std::string check(const struct stat& facts, Trust trust) {
   if (S_ISLNK(facts.st_mode)) return "it is a symbolic link";
-  if (!S_ISREG(facts.st_mode)) return "it is no regular file";
+  if (!S_ISREG(facts.st_mode)) return "it is not a regular file";
   if (trust == Trust::any) return {};
   if (facts.st_uid != ::geteuid()) return "it belongs to somebody else";
   if (trust == Trust::own_only && (facts.st_mode & (S_IRWXG | S_IRWXO)) != 0)

@@ -61,7 +61,7 @@ std::optional<Loss> TlsFailure::noted() const {
     case SSL_R_BAD_RECORD_TYPE:
     case SSL_R_UNEXPECTED_MESSAGE:
       return Loss{.cause = Cause::tls,
-                  .detail = "what answers does not speak TLS; should it be ws:// then?"};
+                  .detail = "what answers does not speak TLS; should the URL begin with ws://?"};
     default: return std::nullopt;
   }
 }

@@ -1,6 +1,8 @@
 #include "shim/io/token.hpp"
 
 #include <algorithm>
+#include <cctype>
+#include <utility>
 
 #include "common/text.hpp"
 #include "shim/io/small_file.hpp"
@@ -10,12 +12,28 @@ namespace {
 
 constexpr std::size_t token_bytes_max = std::size_t{8} << 10U;
 
+bool begins_with_bearer(std::string_view token) {
+  constexpr std::string_view scheme = "bearer ";
+  return token.size() >= scheme.size() &&
+         std::equal(scheme.begin(), scheme.end(), token.begin(), [](char wanted, char c) {
+           return std::tolower(static_cast<unsigned char>(c)) == wanted;
+         });
+}
+
 }  // namespace
+
+std::string without_newline(std::string text) {
+  text.erase(text.find_last_not_of("\r\n") + 1);
+  return text;
+}
 
 std::string check_token(const std::string& token) {
   if (token.find_first_not_of(' ') == std::string::npos) return "the token is empty";
   if (token.size() > token_bytes_max) return "the token is longer than 8 KiB";
-  if (!is_visible_ascii(token)) return "the token must be visible ASCII";
+  if (!is_visible_ascii(token)) return "the token must be one line of visible ASCII";
+  if (token.front() == ' ' || token.back() == ' ')
+    return "the token must not begin or end with a space";
+  if (begins_with_bearer(token)) return "give the token without the word Bearer";
   return {};
 }
 
@@ -24,8 +42,7 @@ Token::Read Token::read() const {
   SmallFile file = read_small_file(file_, token_bytes_max + 2, Trust::own_only);
   std::string error = std::move(file.error);
   if (error.empty()) {
-    while (!file.text.empty() && (file.text.back() == '\n' || file.text.back() == '\r'))
-      file.text.pop_back();
+    file.text = without_newline(std::move(file.text));
     error = check_token(file.text);
   }
   if (!error.empty())

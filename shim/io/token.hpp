@@ -4,8 +4,11 @@
 
 namespace shim {
 
-/// Whether the token can be sent in a header: visible ASCII and spaces, at most 8 KiB. Returns
-/// what is wrong, without the token in it, or an empty text.
+/// The text of a file or a variable as people write it, which may end with a line break.
+[[nodiscard]] std::string without_newline(std::string text);
+
+/// Whether the token can be sent in a header: visible ASCII and spaces within, at most 8 KiB.
+/// Returns what is wrong, without the token in it, or an empty text.
 [[nodiscard]] std::string check_token(const std::string& token);
 
 /// What the backend is to know us by. The text of a token goes nowhere but into the upgrade

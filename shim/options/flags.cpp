@@ -46,7 +46,7 @@ void Flags::duration(const std::string& flag, Duration& target, Duration least, 
       [&target, least, most](const std::string& text) -> std::string {
         const auto value = parse_duration(text);
         if (!value || *value < least || *value > most)
-          return shown_value(text) + " is no duration from " + format_duration(least) + " to " +
+          return shown_value(text) + " is not a duration from " + format_duration(least) + " to " +
                  format_duration(most) + "; write 250ms, 10s or 2m";
         target = *value;
         return {};
@@ -61,7 +61,7 @@ void Flags::size(const std::string& flag, std::size_t& target, std::size_t least
       [&target, least, most](const std::string& text) -> std::string {
         const auto value = parse_size(text);
         if (!value || *value < least || *value > most)
-          return shown_value(text) + " is no size from " + format_size(least) + " to " +
+          return shown_value(text) + " is not a size from " + format_size(least) + " to " +
                  format_size(most) + "; write 512, 64KiB or 16MiB";
         target = *value;
         return {};

@@ -137,6 +137,12 @@ std::string no_boolean(const CLI::ConversionError& error) {
   return text.substr(flag, text.find_first_of(" :=", flag) - flag) + ": must be true or false";
 }
 
+/// CLI11 would speak of types that are required.
+std::string no_value(const CLI::ArgumentMismatch& error) {
+  const std::string text = error.what();  // "--jitter: 1 required KIND missing"
+  return text.substr(0, text.find(':')) + " needs a value";
+}
+
 /// The arguments as CLI11 wants them, last one first. It takes `--flag=` for a flag whose value is
 /// the next argument; here it is a flag with an empty value. Throws UsageError for one that takes
 /// true or false only.
@@ -181,6 +187,8 @@ class CommandLine {
 
  private:
   void add_commands();
+  [[nodiscard]] std::string commands_with(const std::string& flag) const;
+  void check_words_of_call();
   void read_sources();
   void choose_credentials();
   void choose_format();
@@ -223,15 +231,36 @@ std::string CommandLine::answer(const CLI::Success& help) const {
 
 /// A misspelt flag may hold a secret, behind its `=` or as the next argument.
 std::string CommandLine::unexpected() const {
+  std::string help = "; see mcp-ws-shim ";
+  for (const CLI::App* const command : app_.get_subcommands()) help += command->get_name() + " ";
+  help += "--help";
   constexpr bool in_commands_too = true;
   for (const std::string& argument : app_.remaining(in_commands_too)) {
     if (!argument.starts_with('-')) continue;
-    const std::string name = argument.starts_with("--")
+    const std::string flag = argument.starts_with("--")
                                  ? argument.substr(0, argument.find_first_of("=: "))
                                  : argument.substr(0, 2);  // what else is there is its value
-    return (is_name(name) ? "unknown flag " + name : "a flag is unknown") + "; see --help";
+    if (!is_name(flag)) return "a flag is unknown" + help;
+    if (flag == "--token")
+      return "there is no flag for the token itself; use --token-file or MCP_WS_SHIM_TOKEN";
+    if (const std::string commands = commands_with(flag); !commands.empty())
+      return flag + " goes behind the command that it is for: " + commands;
+    if (app_.get_option_no_throw(flag) != nullptr)
+      return flag + " and its value must be two arguments, or one with = between them";
+    return "unknown flag " + flag + help;
   }
-  return "there is an argument too many; see --help";
+  return "there is an argument too many" + help;
+}
+
+/// The commands that have a flag which mcp-ws-shim itself does not have.
+std::string CommandLine::commands_with(const std::string& flag) const {
+  std::string names;
+  if (app_.get_option_no_throw(flag) != nullptr) return names;
+  for (const CLI::App* const command : app_.get_subcommands([](const CLI::App*) { return true; })) {
+    if (command->get_option_no_throw(flag) == nullptr) continue;
+    names += (names.empty() ? "" : ", ") + command->get_name();
+  }
+  return names;
 }
 
 void CommandLine::add_commands() {
@@ -263,7 +292,7 @@ void CommandLine::add_commands() {
   of_call.duration("--timeout", options_.call.timeout, 1ms, 24h, "longest wait for the answer");
   std::ranges::move(of_call.settings(), std::back_inserter(flags_.settings()));
   CLI::App* const doctor = add("doctor", "check a backend step by step", Command::doctor);
-  add_switch(doctor, "--json", options_.json, "one JSON object");
+  add_switch(doctor, "--json", options_.json, "one JSON object per URL");
   CLI::App* const status = add("status", "show every running shim of this user", Command::status);
   add_switch(status, "--json", options_.json, "one JSON array");
   add_switch(status, "--watch", options_.watch, "show it again and again");
@@ -275,6 +304,7 @@ void CommandLine::add_commands() {
 
 void CommandLine::parse(int argc, const char* const* argv) {
   app_.parse(arguments_for_cli11(argc, argv, flags_.settings()));
+  if (options_.command == Command::call) check_words_of_call();
   read_sources();
   choose_credentials();
   const Command command = options_.command;
@@ -289,6 +319,16 @@ void CommandLine::parse(int argc, const char* const* argv) {
   check_together(options_);
   check_upgrade_size(options_);
   if (command == Command::config || command == Command::doctor) show_settings();
+}
+
+/// JSON without quotes around it is several arguments to a shell. What stands behind the first of
+/// them would be taken for URLs.
+void CommandLine::check_words_of_call() {
+  for (const std::string& text : setting("--url").positional->results()) {
+    if (std::holds_alternative<std::string>(parse_url(text)))
+      throw UsageError(
+          R"(too many arguments; quote the params: call tools/call '{"name": "echo"}')");
+  }
 }
 
 Setting& CommandLine::setting(const char* flag) {
@@ -350,6 +390,8 @@ void CommandLine::read_sources() {
 }
 
 void CommandLine::show_settings() {
+  for (const std::string& name : unknown_variables(flags_.settings()))
+    complain("there is no setting " + name + "; it is ignored");
   for (const Setting& setting : flags_.settings()) {
     if (setting.is_shown)
       options_.shown.push_back({setting.key(), setting.show(), name(setting.origin)});
@@ -380,6 +422,8 @@ ParsedOptions parse_options(int argc, const char* const* argv) {
     return {.exit_status = usage_error(line.unexpected())};
   } catch (const CLI::ConversionError& error) {
     return {.exit_status = usage_error(no_boolean(error))};
+  } catch (const CLI::ArgumentMismatch& error) {
+    return {.exit_status = usage_error(no_value(error))};
   } catch (const CLI::ParseError& error) {
     return {.exit_status = usage_error(error.what())};
   } catch (const UsageError& error) {

@@ -52,8 +52,7 @@ std::string fill_placeholders(Url& url) {
     const std::string value = value_of(name);
     if (value.empty())
       return "unknown placeholder in the URL; there are {pid}, {ppid} and {session}, and a brace "
-             "is "
-             "written %7B or %7D";
+             "is written %7B or %7D";
     filled += value;
     rest.remove_prefix(close + 1);
   }

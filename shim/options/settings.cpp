@@ -147,8 +147,8 @@ void add_backend_flags(Flags& flags, Options& options) {
   flags.settings().push_back(
       {.flag = "--token",  // no flag: a command line is public
        .parse = [&options](const std::string& text) -> std::string {
-         options.token = text;
-         return check_token(text);
+         options.token = without_newline(text);
+         return check_token(options.token);
        },
        .show = [&options] { return options.token.empty() ? "not set" : "set"; }});
   flags.add("--token-file", "PATH",

@@ -1,5 +1,7 @@
 #include "shim/options/sources.hpp"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <cctype>
 #include <cstdlib>
@@ -53,7 +55,7 @@ std::string secret_in(const Setting& setting, const std::vector<std::string>& va
 std::string read_file(const std::string& path) {
   auto file = read_small_file(path, file_bytes_max);
   if (file.error.empty() && file.text.find('\0') != std::string::npos)
-    file.error = "it holds a NUL byte, so it is no text";
+    file.error = "it holds a NUL byte, so it is not text";
   if (!file.error.empty()) throw UsageError(printable(path) + ": " + file.error);
   static constexpr std::string_view byte_order_mark = "\xef\xbb\xbf";
   if (file.text.starts_with(byte_order_mark)) file.text.erase(0, byte_order_mark.size());
@@ -173,6 +175,17 @@ Source environment(const std::vector<Setting>& settings) {
     source.entries[setting.flag] = {.label = name, .values = split(value, setting.separator)};
   }
   return source;
+}
+
+std::vector<std::string> unknown_variables(const std::vector<Setting>& settings) {
+  std::vector<std::string> unknown;
+  for (char** variable = environ; *variable != nullptr; ++variable) {
+    const std::string_view text = *variable;
+    const std::string_view name = text.substr(0, text.find('='));
+    if (name.starts_with("MCP_WS_SHIM_") && find_by_variable(settings, name) == nullptr)
+      unknown.push_back(printable(name, 80));
+  }
+  return unknown;
 }
 
 Source env_file(const std::string& path, const std::vector<Setting>& settings) {

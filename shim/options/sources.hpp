@@ -28,13 +28,16 @@ struct Source {
                                   const std::vector<CLI::Option*>& order);
 
 /// The process's environment. An empty variable counts as absent, and a list of nothing but white
-/// space.
+/// space; not so an empty `--subprotocol`, which means none.
 [[nodiscard]] Source environment(const std::vector<Setting>& settings);
 
+/// Names of the environment that look like a setting's and are none's.
+[[nodiscard]] std::vector<std::string> unknown_variables(const std::vector<Setting>& settings);
+
 /// A file with lines `MCP_WS_SHIM_FOO_BAR=value`, as shells read them: `export` before it, quotes
-/// around the value, and comments (` #`) are taken off; an empty value counts as absent. Throws
-/// UsageError for anything else, for names that are no setting, and for a file that holds a secret
-/// and that others can read.
+/// around the value, and comments (` #`) are taken off; an empty value counts as it does there.
+/// Throws UsageError for anything else, for names that are no setting, and for a file that holds a
+/// secret and that others can read.
 [[nodiscard]] Source env_file(const std::string& path, const std::vector<Setting>& settings);
 
 /// The text of such a file, which is called `name` in error messages.

@@ -196,7 +196,7 @@ TEST_CASE("status: a stdout that takes nothing is exit 1") {
     const int status = std::system((line + " >&- 2>" + said).c_str());
     CHECK(WIFEXITED(status));
     CHECK(WEXITSTATUS(status) == 1);
-    CHECK(read_file(said) == "mcp-ws-shim: cannot write to stdout: Broken pipe\n");
+    CHECK(read_file(said).empty());
   }
 }
 

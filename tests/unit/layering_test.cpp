@@ -1,4 +1,4 @@
-// design.md, "Who may include whom": kept by a test, since no compiler keeps it.
+// shim/README.md, "Who may include whom": kept by a test, since no compiler keeps it.
 
 #include <doctest/doctest.h>
 

@@ -357,6 +357,54 @@ TEST_CASE("options 2: flags of the commands, from the environment too, the last 
   CHECK(bad.err.find("SEKRIT") == std::string::npos);
 }
 
+TEST_CASE("options 2: a flag in the wrong place or shape is not called unknown") {
+  check_refused(parse({"--ping-interval 5s", "ws://h"}),
+                "--ping-interval and its value must be two arguments, or one with = between them");
+  check_refused(parse({"--url ws://h"}), "--url and its value must be two arguments");
+  check_refused(parse({"--json", "doctor", "ws://h"}),
+                "--json goes behind the command that it is for: doctor, status, config");
+  check_refused(parse({"doctor", "--watch", "ws://h"}), "the command that it is for: status");
+  check_refused(parse({"--token", "SEKRIT", "ws://h"}),
+                "no flag for the token itself; use --token-file or MCP_WS_SHIM_TOKEN");
+  CHECK(parse({"--token", "SEKRIT", "ws://h"}).err.find("SEKRIT") == std::string::npos);
+  check_refused(parse({"ws://h", "--ping-interval"}), "--ping-interval needs a value");
+  check_refused(parse({"status", "--jsno"}), "unknown flag --jsno; see mcp-ws-shim status --help");
+  check_refused(parse({"ws://h", "--jsno"}), "unknown flag --jsno; see mcp-ws-shim --help");
+  check_refused(parse({"call", "--url", "ws://h", "tools/call", "{name:", "echo}"}),
+                "too many arguments; quote the params: call tools/call '{");
+  check_refused(parse({"call", "--url", "ws://h", "tools/list", "{}", "more"}),
+                "too many arguments");
+}
+
+TEST_CASE("options 2: a token as people write it") {
+  const auto token = [](const char* text) {
+    const Environment variable("MCP_WS_SHIM_TOKEN", text);
+    Parsed parsed = parse({"ws://127.0.0.1:1"});
+    return parsed.options ? parsed.options->token : parsed.err;
+  };
+  CHECK(token("t0ken\r\n") == "t0ken");
+  CHECK(token("two words") == "two words");
+  const auto check = [&token](const char* text, const char* said) {
+    CHECK(token(text).find(said) != std::string::npos);
+  };
+  check("two\nlines", "the token must be one line of visible ASCII");
+  check("bEARER t0ken", "give the token without the word Bearer");
+  check("t0ken ", "the token must not begin or end with a space");
+  check(" t0ken", "the token must not begin or end with a space");
+}
+
+TEST_CASE("options 2: a variable that is no setting's is named by config and doctor alone") {
+  const Environment misspelt("MCP_WS_SHIM_PING_INTERVALL", "SEKRIT");
+  for (const char* command : {"config", "doctor"}) {
+    const Parsed parsed = parse({command, "ws://h"});
+    CHECK(parsed.options.has_value());
+    CHECK(parsed.err.find("there is no setting MCP_WS_SHIM_PING_INTERVALL; it is ignored") !=
+          std::string::npos);
+    CHECK(parsed.err.find("SEKRIT") == std::string::npos);
+  }
+  CHECK(parse({"ws://h"}).err.empty());
+}
+
 TEST_CASE("options 2: what is said about a mistake leads on") {
   check_refused(parse({"docter", "ws://h"}), "'docter' is neither a URL");
   check_refused(parse({"docter", "ws://h"}), "doctor");

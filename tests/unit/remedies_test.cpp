@@ -100,9 +100,9 @@ TEST_CASE("remedies: each status that a person can do something about") {
   };
   CHECK(holds(at(401), "--token-file"));
   CHECK(holds(at(401, true), "does not accept this token"));
-  CHECK(holds(at(404), "/a"));
+  CHECK(holds(at(404), "nothing is served at /a; "));
   CHECK_FALSE(holds(at(404), "hunter2"));
-  CHECK(holds(at(301), "redirects"));
+  CHECK(holds(at(301), "`curl -si http://127.0.0.1:8765/a` shows"));
   CHECK(holds(at(200), "no WebSocket at this path"));
   CHECK(holds(at(500), "log"));
   CHECK(holds(at(502), "proxy"));

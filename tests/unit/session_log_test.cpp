@@ -139,7 +139,7 @@ TEST_CASE("session 10: restores that are refused, or badly answered, are logged 
     bad = R"(,"error":{"code":-1,"message":"no"}})";
   }
   SUBCASE("badly answered") {
-    part = "request of the shim's own was not valid";
+    part = "request of the shim's own was not a valid message (it is not valid UTF-8 JSON)";
     bad = R"(,"result":{},})";
   }
   Driver d;

@@ -271,8 +271,26 @@ TEST_CASE("session 11: an answer that is too long settles its request, a binary 
   d.feed(event::LinkMessageTooLong{d.session.epoch() - 1, found});  // a stale link
   CHECK(d.take_host().empty());
   d.feed(event::LinkMessageTooLong{d.session.epoch(), found});
-  CHECK(settled(d.one_host_line()).code == 31007);
+  const std::string told = d.one_host_line();
+  CHECK(settled(told).code == 31007);
+  CHECK(told.find("was longer than 64MiB (--max-message) and cannot be shown") != std::string::npos);
   CHECK(d.dropped(Drop::bad_backend_message) == 2);
+}
+
+TEST_CASE("session 11: host and log are told what is wrong with an answer") {
+  const auto check = [](const std::string& text, const std::string& why) {
+    CAPTURE(text);
+    Driver d;
+    d.establish();
+    d.host(request("7", "resources/read"));
+    d.forget();
+    d.backend(text);
+    CHECK(d.one_host_line().find("was not a valid message (" + why + ")") != std::string::npos);
+    CHECK(d.logged("bytes; " + why, LogLevel::warn) == 1);
+  };
+  check(R"({"jsonrpc":"2.0","id":7,"result":1,})", "it is not valid UTF-8 JSON");
+  check(R"({"jsonrpc":"2.0","id":7,"result":1,"result":2})", "a member stands twice");
+  check(R"({"id":7,"result":1})", "it is JSON, but not JSON-RPC 2.0");
 }
 
 TEST_CASE("session 9: --tool-errors decides the form in which a failed tools/call is settled") {

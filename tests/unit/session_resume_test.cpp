@@ -262,7 +262,7 @@ TEST_CASE("session 10: a protocol version that is none is not shown") {
   d.validate();
   d.backend(initialize_answer(id_of(d.link_log.back().text), "\xc3\xa9"));
   CHECK(d.session.phase() == Phase::waiting);
-  CHECK(d.logged("uses protocol version one that is no date", LogLevel::warn) == 1);
+  CHECK(d.logged("uses protocol version one that is not a date", LogLevel::warn) == 1);
   for (const action::Log& line : d.logs) CHECK(line.text.size() < 512);
   CHECK(d.host_log.back().size() < 1024);  // last_error
 }

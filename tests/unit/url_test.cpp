@@ -136,6 +136,22 @@ TEST_CASE("url: what is no address of a backend is refused, with one line that r
   CHECK(std::holds_alternative<std::string>(parse_url(std::string_view("ws://h/\0", 8))));
 }
 
+TEST_CASE("url 2: what is said about a URL leads on") {
+  const auto said = [](std::string_view text) { return std::get<std::string>(parse_url(text)); };
+  CHECK(said("http://h:1/") == "write ws:// instead of http://");
+  CHECK(said("HTTPS://h:1/") == "write wss:// instead of https://");
+  CHECK(said(" ws://h:1") == "a space stands before or behind the URL");
+  CHECK(said("ws://h:1 ") == "a space stands before or behind the URL");
+  CHECK(said("ws://h/a b") == "a URL must not hold spaces; write %20");
+  CHECK(said("\"ws://h:1\"") == "a URL stands without quotes and brackets");
+  CHECK(said("[ws://h:1]") == "a URL stands without quotes and brackets");
+  for (const char* several : {"ws://::1:8765", "ws://a:1,ws://b:2", "ws://fe80::1"}) {
+    CAPTURE(several);
+    CHECK(said(several).starts_with("an IPv6 address stands in brackets"));
+  }
+  CHECK(said("ws://${host}:1") == "a variable in the host name ($) was not replaced");
+}
+
 TEST_CASE("url 2: only what cannot lead elsewhere is loopback") {
   for (const char* const host : {"127.0.0.1", "127.1.2.3", "localhost", "LocalHost", "localhost.",
                                  "[::1]", "[0:0:0:0:0:0:0:1]", "[::ffff:127.0.0.1]", "[::1%lo]"}) {
