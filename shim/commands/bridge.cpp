@@ -106,7 +106,7 @@ class Bridge {
   }
   void carry_out(action::Log& order) { log_.write(order); }
   void carry_out(action::Finish& order) {
-    output_.finish(order.patience);
+    output_.finish(order.patience, signals_);
     finished_ = true;
   }
 

@@ -21,10 +21,12 @@ class DueQueue {
     order_.emplace(at, key);
   }
 
-  /// Moves the key to a later time, if it is there and due before.
-  void postpone(const std::string& key, TimePoint at) {
+  /// Moves the key to a later time, if it is there and due before. Returns whether it was.
+  bool postpone(const std::string& key, TimePoint at) {
     const auto known = times_.find(key);
-    if (known != times_.end() && known->second < at) set(key, at);
+    if (known == times_.end() || known->second >= at) return false;
+    set(key, at);
+    return true;
   }
 
   /// Harmless if the key is not there.

@@ -12,9 +12,11 @@ void Liveness::start(TimePoint now, const Health& health) {
   ping_round_trip_.reset();
   ping_out_at_.reset();
   own_writers_.clear();
+  successor_ = {};
   if (health.is_fresh(now) && health.writer().is_known()) own_writers_.push_back(health.writer());
   reported_ = false;
-  suspected_ = doubted_ = last_grace_over_ = wedged_ = looking_ = false;
+  suspected_ = looking_ = false;
+  heartbeats_ = Heartbeats::unknown;
   listen(now);
   if (heartbeat_at_) expect_heartbeat();
 }
@@ -53,14 +55,14 @@ void Liveness::heard(TimePoint now) {
   } else {
     listen(now);
   }
+  if (heartbeats_ != Heartbeats::doubted || timers_.armed(Timer::heartbeat)) return;
+  timers_.arm(Timer::heartbeat,
+              std::max(heartbeat_base_ + settings_.heartbeat_timeout, now + heartbeat_grace()));
 }
 
 void Liveness::pong(TimePoint now) {
   if (ping_out_at_) ping_round_trip_ = now - *std::exchange(ping_out_at_, std::nullopt);
   heard(now);
-  if (!doubted_ || !is_judged() || timers_.armed(Timer::heartbeat)) return;
-  timers_.arm(Timer::heartbeat,
-              std::max(heartbeat_base_ + settings_.heartbeat_timeout, now + heartbeat_grace()));
 }
 
 void Liveness::heartbeat(TimePoint now) {
@@ -68,17 +70,17 @@ void Liveness::heartbeat(TimePoint now) {
   if (settings_.heartbeat_timeout == Duration::zero()) return;
   heartbeat_at_ = heartbeat_base_ = now;
   if (!is_judged()) return;
-  if (doubted_ || !timers_.armed(Timer::heartbeat)) expect_heartbeat();
+  if (heartbeats_ != Heartbeats::expected || !timers_.armed(Timer::heartbeat)) expect_heartbeat();
 }
 
 void Liveness::forget_heartbeats() {
   heartbeat_at_.reset();
-  doubted_ = last_grace_over_ = wedged_ = false;
+  heartbeats_ = Heartbeats::unknown;
   timers_.disarm(Timer::heartbeat);
 }
 
 void Liveness::expect_heartbeat() {
-  doubted_ = last_grace_over_ = false;
+  heartbeats_ = Heartbeats::expected;
   timers_.arm(Timer::heartbeat, heartbeat_base_ + settings_.heartbeat_timeout - heartbeat_grace());
 }
 
@@ -108,9 +110,27 @@ void Liveness::pause(TimePoint now, bool paused, Epoch epoch, Actions& out) {
 
 void Liveness::health_changed(TimePoint now, const Health& health) {
   const HealthWriter& writer = health.writer();
+  // Who is known already may be the one that is going: his report is not the first one awaited.
   if (!writer.is_known() || !health.is_fresh(now)) return;
+  if (!is_foreign(writer)) {
+    successor_ = {};
+    return;
+  }
   const bool is_first_report = awaits_first_report(now) && !std::exchange(reported_, true);
-  if (own_writers_.empty() || is_first_report) own_writers_.push_back(writer);
+  if (own_writers_.empty() || is_first_report) {
+    own_writers_.push_back(writer);
+  } else if (!successor_.is_known() || successor_.differs_from(writer)) {
+    successor_ = writer;
+    succeeded_at_ = now;
+  } else if (heard_at_ - succeeded_at_ >= settings_.health_max_age) {
+    // The one before has not written for as long as a fresh report lasts, and yet the link answers.
+    own_writers_ = {writer};
+  }
+}
+
+bool Liveness::is_foreign(const HealthWriter& writer) const {
+  return std::ranges::all_of(
+      own_writers_, [&writer](const HealthWriter& own) { return own.differs_from(writer); });
 }
 
 void Liveness::suspect(TimePoint now, Epoch epoch, Actions& out) {
@@ -138,13 +158,13 @@ void Liveness::on_deadline(TimePoint now, Epoch epoch, Actions& out) {
   }
   if (timers_.take_due(Timer::heartbeat, now)) {
     const TimePoint doubtful_at = heartbeat_base_ + settings_.heartbeat_timeout - heartbeat_grace();
-    if (doubted_) {
-      last_grace_over_ = true;
+    if (heartbeats_ == Heartbeats::doubted) {
+      heartbeats_ = Heartbeats::overdue;
       look(epoch, out);
     } else if (now < doubtful_at) {
       timers_.arm(Timer::heartbeat, doubtful_at);
     } else {
-      doubted_ = true;
+      heartbeats_ = Heartbeats::doubted;
       suspect(now, epoch, out);
     }
   }
@@ -153,12 +173,12 @@ void Liveness::on_deadline(TimePoint now, Epoch epoch, Actions& out) {
 /// The last grace for a heartbeat is over. Pongs that have stopped as well are silence, and the
 /// next one starts a new grace.
 void Liveness::judge_heartbeats(TimePoint now, const event::LinkChecked& look) {
-  if (!std::exchange(last_grace_over_, false) || !doubted_) return;
+  if (heartbeats_ != Heartbeats::overdue) return;
   if (look.part_at) heartbeat_base_ = std::max(heartbeat_base_, *look.part_at);
   if (now - heartbeat_base_ < settings_.heartbeat_timeout) {
     expect_heartbeat();
   } else {
-    wedged_ = state_ != State::silent;
+    heartbeats_ = state_ == State::silent ? Heartbeats::doubted : Heartbeats::wedged;
   }
 }
 
@@ -204,9 +224,9 @@ void Liveness::remain_silent(TimePoint now, const Health& health) {
 
 std::optional<Loss> Liveness::verdict(TimePoint now, bool in_flight, const Health& health) const {
   if (!is_judged()) return std::nullopt;
-  if (wedged_) {
+  if (heartbeats_ == Heartbeats::wedged) {
     return Loss{.cause = Cause::wedged,
-                .detail = "pings are answered, but no heartbeat came for " +
+                .detail = "it still answers, but no heartbeat came for " +
                           describe_duration(now - *heartbeat_at_)};
   }
   if (state_ != State::silent) return std::nullopt;
@@ -214,10 +234,7 @@ std::optional<Loss> Liveness::verdict(TimePoint now, bool in_flight, const Healt
   const std::string said = "nothing was heard for " + describe_duration(silence);
   if (!in_flight)
     return Loss{.cause = Cause::no_pong, .detail = said + ", a ping was not answered"};
-  const bool is_other = std::ranges::all_of(own_writers_, [&health](const HealthWriter& own) {
-    return own.differs_from(health.writer());
-  });
-  if (!own_writers_.empty() && is_other) {
+  if (!own_writers_.empty() && is_foreign(health.writer())) {
     return Loss{.cause = Cause::replaced,
                 .detail = said + ", and the health file names another process"};
   }

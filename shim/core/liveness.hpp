@@ -73,7 +73,7 @@ class Liveness {
 
   /// Whether a verdict of silence rests on an old look: by now part of a message may have come.
   [[nodiscard]] bool needs_look(TimePoint now) const {
-    return state_ == State::silent && !wedged_ && checked_at_ != now;
+    return state_ == State::silent && heartbeats_ != Heartbeats::wedged && checked_at_ != now;
   }
   /// Looks at once, by CheckLink.
   void look(Epoch epoch, Actions& out);
@@ -98,6 +98,14 @@ class Liveness {
     silent,     ///< and was not answered in time
   };
 
+  enum class Heartbeats : std::uint8_t {
+    unknown,  ///< none came yet: no rule
+    expected,
+    doubted,  ///< they are missing: what is heard next starts the last grace
+    overdue,  ///< which is over, and a look decides
+    wedged,
+  };
+
   /// Whether silence means anything, and missing heartbeats do.
   [[nodiscard]] bool is_judged() const { return state_ != State::off && state_ != State::unread; }
   void rest();
@@ -107,6 +115,8 @@ class Liveness {
   void ping(TimePoint now, Epoch epoch, Actions& out);
   void expect_heartbeat();
   void judge_heartbeats(TimePoint now, const event::LinkChecked& look);
+  /// Whether none of own_writers_ can be this one; true of everybody while there are none.
+  [[nodiscard]] bool is_foreign(const HealthWriter& writer) const;
   /// How long silence may last with requests in flight; zero: for ever.
   [[nodiscard]] Duration patience(TimePoint now, const Health& health) const {
     return health.is_fresh(now) ? settings_.busy_timeout : settings_.stall_timeout;
@@ -125,6 +135,8 @@ class Liveness {
   /// Who may be the backend behind this link, by the health file: whom it named when the link
   /// became ready, and its first report, which may be that of one that is just going.
   std::vector<HealthWriter> own_writers_;
+  HealthWriter successor_;  ///< who alone has written the file since then, and is none of them
+  TimePoint succeeded_at_;
   TimePoint heard_at_;
   std::optional<TimePoint> pinged_at_;    ///< when silence was last put to the test
   std::optional<TimePoint> ping_out_at_;  ///< when the ping was sent that waits for its pong
@@ -134,10 +146,8 @@ class Liveness {
   std::optional<TimePoint> heartbeat_due_;  ///< what Timer::heartbeat was armed for then
 
   std::optional<TimePoint> heartbeat_at_;
-  TimePoint heartbeat_base_;      ///< they are missing since: one came, or part of a message
-  bool doubted_ = false;          ///< they are missing: the next pong starts the last grace
-  bool last_grace_over_ = false;  ///< and a look decides
-  bool wedged_ = false;
+  TimePoint heartbeat_base_;  ///< they are missing since: one came, or part of a message
+  Heartbeats heartbeats_ = Heartbeats::unknown;
 };
 
 }  // namespace shim

@@ -155,8 +155,7 @@ void PendingTable::excuse(TimePoint then) {
 
 void PendingTable::wait_once_more(TimePoint now, Duration grace) {
   for (auto& [key, request] : requests_) {
-    if (request.in_flight() && !std::exchange(request.waited_once_more, true))
-      timeouts_.postpone(key, now + grace);
+    if (!request.waited_once_more) request.waited_once_more = timeouts_.postpone(key, now + grace);
   }
 }
 

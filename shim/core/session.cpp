@@ -53,7 +53,7 @@ void Session::on_deadline(TimePoint now, Actions& out) {
   if (timers_.take_due(Timer::health, now)) show_health();
   answer_offline_due();
   expire_queued();
-  expire_in_flight();
+  look_for_late_answers();
   pass_on_ends();
   keep_host_alive();
   if (timers_.take_due(Timer::drain, now)) finish(settings_.drain_timeout);
@@ -67,7 +67,7 @@ std::optional<TimePoint> Session::next_deadline() const {
     if (at && (!next || *at < *next)) next = at;
   };
   if (const auto at = pending_.next_timeout(); at && !link_paused_)
-    sooner(std::max(*at, answers_looked_for_at_ + look_time));
+    sooner(answers_looked_for_at_ ? std::max(*at, *answers_looked_for_at_ + look_time) : *at);
   sooner(pending_.next_end());
   sooner(pending_.tokens().next_due());
   if (supervisor_.ready()) return next;
@@ -100,8 +100,14 @@ bool Session::backend_owes_something() const {
   const auto waits = [](const Request& request) {
     return request.in_flight() && !request.acknowledged;
   };
-  return pending_.in_flight() > 0 || !own_requests_.empty() || !outbox_.empty() ||
-         pending_.oldest(waits) != nullptr;
+  // One that had gone unanswered for so long before the silence will never be.
+  const TimePoint heard_at = now_ - liveness_.silence(now_);
+  const auto may_be_worked_on = [&](const auto& own) {
+    return settings_.stall_timeout == Duration::zero() ||
+           heard_at - own.second.sent_at < settings_.stall_timeout;
+  };
+  return pending_.in_flight() > 0 || !outbox_.empty() || link_unwritten_ > 0 ||
+         std::ranges::any_of(own_requests_, may_be_worked_on) || pending_.oldest(waits) != nullptr;
 }
 
 /// A link event of another epoch is news of a link that is gone.
@@ -222,7 +228,8 @@ void Session::lose_link(const Loss& loss) {
   supervisor_.lost(now_, loss, *out_);
   liveness_.stop();
   link_unwritten_ = 0;
-  link_paused_ = looks_for_answers_ = false;
+  link_paused_ = false;
+  answers_looked_for_at_.reset();
   own_requests_.clear();
   announced_.clear();
   modern_compared_.clear();
@@ -233,12 +240,17 @@ void Session::lose_link(const Loss& loss) {
     offline_.clear();
     while (!outbox_.empty()) {
       const Outbox::Item item = outbox_.pop();
-      if (item.request_id.empty()) continue;
-      settle(pending_.remove(item.request_id), Reason::session_incompatible,
-             "The MCP backend came back with another protocol version than this session uses. "
-             "Restart this server in the host to start a new session.");
+      if (item.request_id.empty()) {
+        drop(Drop::unsendable_notification);
+      } else {
+        settle(pending_.remove(item.request_id), Reason::session_incompatible,
+               "The MCP backend came back with another protocol version than this session uses. "
+               "Restart this server in the host to start a new session.");
+      }
     }
   }
+  // From now on the resuming sends it.
+  if (legacy_.is_established()) outbox_.remove(std::exchange(initialized_order_, 0));
   for (const std::string& id : pending_.in_flight_on(lost)) settle_lost(*pending_.find(id));
 
   outbox_.drop_all_but(0);
@@ -294,18 +306,18 @@ void Session::expire_queued() {
   }
 }
 
-/// Contract 5.0: the longest silence about one request in flight. The backend is told, so that it
-/// need not go on (MCP 2025-11-25, Timeouts).
-void Session::expire_in_flight() {
+/// Before a request in flight is given up: what is waited for may be coming, or have come and be
+/// unread.
+void Session::look_for_late_answers() {
   if (link_paused_ || !pending_.may_time_out(now_)) return;
-  // What is waited for may be coming, or have come and be unread: a look at the link comes first.
-  looks_for_answers_ = true;
   answers_looked_for_at_ = now_;
   out_->emplace_back(action::CheckLink{epoch()});
 }
 
+/// Contract 5.0: the longest silence about one request in flight. The backend is told, so that it
+/// need not go on (MCP 2025-11-25, Timeouts).
 void Session::expire_in_flight(const event::LinkChecked& look) {
-  if (!std::exchange(looks_for_answers_, false) || link_paused_) return;
+  if (!std::exchange(answers_looked_for_at_, std::nullopt) || link_paused_) return;
   if (look.part_at) pending_.excuse(*look.part_at);
   if (look.has_unread) pending_.wait_once_more(now_, unread_grace);
   while (const Request* const late = pending_.timed_out(now_)) {
@@ -329,8 +341,10 @@ void Session::finish_if_drained() {
 
 /// Settles what is pending and ends the shim.
 void Session::finish(Duration patience) {
-  for (const Request& request : pending_.take_all()) {
-    if (request.in_flight()) {
+  for (Request& request : pending_.take_all()) {
+    if (!request.last_word.empty()) {
+      write_host(std::move(request.last_word));
+    } else if (request.in_flight()) {
       settle(
           request, Reason::outcome_unknown,
           "The shim was stopped while this was running. It may or may not have been carried out.");

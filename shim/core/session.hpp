@@ -129,8 +129,9 @@ class Session {
   void lose_link(const Loss& loss);
   void settle_lost(Request& request);
   void after_turn();
+  [[nodiscard]] bool backend_owes_something() const;
   void expire_queued();
-  void expire_in_flight();
+  void look_for_late_answers();
   void expire_in_flight(const event::LinkChecked& look);
   void finish(Duration patience);
   void finish_if_drained();
@@ -144,11 +145,14 @@ class Session {
     bool modern = false;              ///< likewise
     bool asks_for_heartbeats = false;
     std::string_view method{};  ///< a literal
+    TimePoint sent_at{};
   };
 
   // session_host.cpp: messages from the host, and answers to it.
   void host_message(std::string text);
   void host_request(std::string text, const Message& message);
+  [[nodiscard]] Request request_of(const Message& message, mcp::Method method);
+  void begin_session(const Message& initialize);
   void host_notification(std::string text, const Message& message);
   void host_response(std::string text, const Message& message);
   void host_cancelled(std::string text, const Message& message);
@@ -157,7 +161,6 @@ class Session {
   void refuse_unread(const std::vector<IdScanner::Found>& found, std::string_view said,
                      const std::function<void(std::string_view id, std::string_view method)>& tell);
   void enqueue(std::string text, std::string_view request_id, std::uint64_t order, Epoch only_for);
-  [[nodiscard]] bool backend_owes_something() const;
   [[nodiscard]] bool has_room(std::size_t bytes, bool is_subscription) const;
   [[nodiscard]] bool waits_for_ever(std::uint64_t order, std::string_view request_id) const;
   [[nodiscard]] bool may_replay(const Request& request, const Message& message) const;
@@ -300,9 +303,9 @@ class Session {
   bool host_paused_ = false;
   bool link_paused_ = false;
   TimePoint link_paused_at_;
-  TimePoint answers_looked_for_at_;
-  bool looks_for_answers_ = false;  ///< a CheckLink is out whose answer decides on timeouts
-  std::string initialize_id_;       ///< of the latest `initialize` that was accepted
+  /// When the CheckLink was sent whose answer decides on timeouts; absent once it has come.
+  std::optional<TimePoint> answers_looked_for_at_;
+  std::string initialize_id_;  ///< of the latest `initialize` that was accepted
   std::uint64_t last_order_ = 0;
   std::uint64_t initialized_order_ = 0;  ///< of an initialized ahead of initialize's answer
   std::size_t host_unwritten_ = 0;       ///< bytes of WriteHost not yet written

@@ -173,7 +173,9 @@ void Session::learn(Request& request, const Message& answer) {
       former_.reset();
       legacy_.established(std::move(request.kept_text), std::move(*facts));
       request_heartbeats();
-      remember(legacy_.requested_version(), "initialize", answer.result);
+      // A host that has sent another one meanwhile may have asked for another version in it.
+      if (request.id == initialize_id_)
+        remember(legacy_.requested_version(), "initialize", answer.result);
       return;
     }
     case mcp::Method::discover:
@@ -301,7 +303,7 @@ void Session::note_announcement(const Message& message) {
 /// links stay here.
 bool Session::is_repeated_acknowledgement(const Message& message) {
   Request* const request = pending_.find(message.meta_subscription_id);
-  if (request == nullptr || request->method != mcp::Method::listen) return false;
+  if (request == nullptr || !request->is_subscription()) return false;
   const bool is_repeated = std::exchange(request->acknowledged, true);
   compare_subscribed_lists(*request);
   return is_repeated;

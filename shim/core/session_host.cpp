@@ -130,22 +130,7 @@ void Session::host_request(std::string text, const Message& message) {
     write_host(jsonrpc::result_answer(message.id, "{}"));
     return;
   }
-  Request request;
-  request.id = message.id;
-  request.method = method;
-  if (reads_mcp()) request.version = jsonrpc::unquote(message.meta_protocol_version);
-  request.has_cursor = !message.cursor.empty() && message.cursor != "null";
-  request.accepted = now_;
-  request.order = ++last_order_;
-  if (reads_mcp() && jsonrpc::is_string_or_number(message.meta_progress_token))
-    request.progress_token = message.meta_progress_token;
-  if (request.modern()) {
-    const int severity = mcp::log_severity(jsonrpc::unquote(message.meta_log_level));
-    if (severity >= 0) request.log_severity = severity;
-  }
-  request.replayable = may_replay(request, message);
-  if (request.replayable && settings_.replay == Replay::safe && method == mcp::Method::tools_call)
-    request.tool = jsonrpc::unquote(message.name);
+  Request request = request_of(message, method);
   // A host that is refused initialize marks the server as failed.
   const bool is_first_initialize =
       method == mcp::Method::initialize && pending_.find(initialize_id_) == nullptr;
@@ -157,17 +142,7 @@ void Session::host_request(std::string text, const Message& message) {
     return;
   }
   if (method == mcp::Method::initialize) {
-    legacy_era_ = true;
-    initialize_id_ = request.id;
-    minimal_given_ = false;
-    owes_changes_ = false;
-    initialized_order_ = 0;
-    // A backend may refuse to begin a second session and go on with the first.
-    if (legacy_.is_established()) former_.emplace(std::move(legacy_), std::move(legacy_lists_));
-    legacy_lists_ = Lists();
-    heartbeats_asked_in_ = 0;  // the backend may begin its session anew, with a level of its own
-    liveness_.forget_heartbeats();
-    legacy_.begin(jsonrpc::unquote(message.protocol_version));
+    begin_session(message);
   } else if (request.modern()) {
     modern_era_ = true;
   }
@@ -179,6 +154,42 @@ void Session::host_request(std::string text, const Message& message) {
   enqueue(std::move(text), id, order, 0);
   expect_keepalive();
   supervisor_.wanted(now_);
+}
+
+/// What is to be known of a request for as long as it is pending.
+Request Session::request_of(const Message& message, mcp::Method method) {
+  Request request;
+  request.id = message.id;
+  request.method = method;
+  request.has_cursor = !message.cursor.empty() && message.cursor != "null";
+  request.accepted = now_;
+  request.order = ++last_order_;
+  if (!reads_mcp()) return request;
+  request.version = jsonrpc::unquote(message.meta_protocol_version);
+  if (jsonrpc::is_string_or_number(message.meta_progress_token))
+    request.progress_token = message.meta_progress_token;
+  if (request.modern()) {
+    const int severity = mcp::log_severity(jsonrpc::unquote(message.meta_log_level));
+    if (severity >= 0) request.log_severity = severity;
+  }
+  request.replayable = may_replay(request, message);
+  if (request.replayable && settings_.replay == Replay::safe && method == mcp::Method::tools_call)
+    request.tool = jsonrpc::unquote(message.name);
+  return request;
+}
+
+/// The host's `initialize` replaces what was known of an earlier session.
+void Session::begin_session(const Message& initialize) {
+  legacy_era_ = true;
+  initialize_id_ = initialize.id;
+  minimal_given_ = owes_changes_ = false;
+  initialized_order_ = 0;
+  // A backend may refuse to begin a second session and go on with the first.
+  if (legacy_.is_established()) former_.emplace(std::move(legacy_), std::move(legacy_lists_));
+  legacy_lists_ = Lists();
+  heartbeats_asked_in_ = 0;  // the backend may begin its session anew, with a level of its own
+  liveness_.forget_heartbeats();
+  legacy_.begin(jsonrpc::unquote(initialize.protocol_version));
 }
 
 void Session::host_notification(std::string text, const Message& message) {
@@ -274,7 +285,6 @@ bool Session::waits_for_ever(std::uint64_t order, std::string_view request_id) c
 
 /// Whether the request may be sent again after a loss (contract 5.3).
 bool Session::may_replay(const Request& request, const Message& message) const {
-  if (!reads_mcp()) return false;
   switch (settings_.replay) {
     case Replay::never: return false;
     case Replay::always: return true;

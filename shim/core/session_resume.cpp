@@ -188,6 +188,7 @@ void Session::announce_list(ListKind kind, bool modern) {
 void Session::send_own(std::string_view method, std::string_view params, OwnRequest own) {
   const std::string id = own_id();
   own.method = method;
+  own.sent_at = now_;
   own_requests_.emplace(id, own);
   write_link(jsonrpc::request(id, method, params));
 }

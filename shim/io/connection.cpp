@@ -74,7 +74,7 @@ void Connection::start(const Target& target) {
   starting_ = false;
   if (!started) wsi_ = nullptr;  // some ways to fail come without any callback
   if (wsi_ == nullptr) {
-    if (!loss_known_)
+    if (!loss_)
       note_connect_error(is_unix ? immediate_connect_error(target.url.unix_path)
                                  : immediate_connect_error(target.address, target.url.port));
     report_lost();
@@ -98,15 +98,14 @@ void Connection::note_tcp_result() {
   unwatch_tcp();
   if (known && error == 0) {
     note_tcp_connected();
-  } else if (!loss_known_) {
+  } else if (!loss_) {
     note_connect_error(error);
   }
 }
 
 void Connection::note_connect_error(int error) {
   if (error == 0) return;
-  loss_ = {.cause = cause_of_connect_error(error), .detail = std::strerror(error)};
-  loss_known_ = true;
+  loss_ = Loss{.cause = cause_of_connect_error(error), .detail = std::strerror(error)};
 }
 
 void Connection::note_tcp_connected() {
@@ -147,14 +146,14 @@ void Connection::hang_up() {
 }
 
 void Connection::note_socket_error(int error) {
-  if (loss_known_) return;
-  loss_known_ = true;
+  if (loss_) return;
   // The kernel reports what it was told of the path last, if it was told anything.
   if (error == ETIMEDOUT || error == EHOSTUNREACH || error == ENETUNREACH) {
-    loss_ = {.cause = Cause::path_dead,
+    loss_ =
+        Loss{.cause = Cause::path_dead,
              .detail = std::string("nothing is acknowledged any more: ") + std::strerror(error)};
   } else {
-    loss_ = {.cause = Cause::reset, .detail = std::strerror(error)};
+    loss_ = Loss{.cause = Cause::reset, .detail = std::strerror(error)};
   }
 }
 
@@ -253,6 +252,7 @@ void Connection::could_not_send(int error) {
 int Connection::on_connection(lws* wsi, int reason, void* in, std::size_t length) {
   switch (reason) {
     case LWS_CALLBACK_CLIENT_APPEND_HANDSHAKE_HEADER:
+      wsi_ = wsi;  // to a Unix socket it connects before it says whom with (`pwsi`)
       unwatch_tcp();
       return begin_request(in, length);
     case LWS_CALLBACK_CLIENT_FILTER_PRE_ESTABLISH:
@@ -301,11 +301,10 @@ void Connection::on_tls(SSL* connection, int where, int value) {
 /// All is ready for the request, as far as libwebsockets knows. It goes out unless this is not 0.
 int Connection::begin_request(void* in, std::size_t length) {
   // It tries to write even if connect() has failed: we have taken the error from it.
-  if (loss_known_) return -1;
+  if (loss_) return -1;
   // OpenSSL has checked that, if it was told to in time.
   if (!certified_address_.empty() && !is_for_address(lws_get_ssl(wsi_), certified_address_)) {
-    loss_ = {.cause = Cause::certificate, .detail = "IP address mismatch"};
-    loss_known_ = true;
+    loss_ = Loss{.cause = Cause::certificate, .detail = "IP address mismatch"};
     return -1;
   }
   request_sent_ = true;
@@ -316,7 +315,7 @@ int Connection::begin_request(void* in, std::size_t length) {
 
 void Connection::note_connection_error(lws* wsi, std::string_view said) {
   wsi_ = wsi;
-  if (std::exchange(loss_known_, true)) return;
+  if (loss_) return;
   loss_ = tls_failure_.explain(explain_upgrade_failure(
       wsi_, said, {.tls = tls_, .tcp_connected = tcp_connected_, .request_sent = request_sent_}));
 }
@@ -331,8 +330,7 @@ int Connection::add_headers(void* in, std::size_t length) {
                                     reinterpret_cast<const unsigned char*>(with_colon.c_str()),
                                     reinterpret_cast<const unsigned char*>(value.data()),
                                     static_cast<int>(value.size()), at, end) != 0) {
-      loss_ = {.cause = Cause::internal, .detail = "the upgrade headers are too long together"};
-      loss_known_ = true;
+      loss_ = Loss{.cause = Cause::internal, .detail = "the upgrade headers are too long together"};
       return -1;
     }
   }
@@ -347,39 +345,37 @@ void Connection::note_certificate(void* verification) {
         {.kind = Milestone::Kind::certificate,
          .text = describe_certificate(X509_STORE_CTX_get_current_cert(context)),
          .days_to_expiry = days_to_expiry(X509_STORE_CTX_get_current_cert(context))});
-  loss_ = {.cause = Cause::certificate, .detail = X509_verify_cert_error_string(error)};
-  loss_known_ = true;
+  loss_ = Loss{.cause = Cause::certificate, .detail = X509_verify_cert_error_string(error)};
 }
 
 void Connection::note_close_frame(std::string_view payload) {
   // Behind a close frame the socket is often reset, of which we may have heard first.
-  if (loss_known_ && loss_.cause != Cause::reset) return;
-  loss_ = {.cause = Cause::closed, .detail = "the backend closed the connection"};
+  if (loss_ && loss_->cause != Cause::reset) return;
+  loss_ = Loss{.cause = Cause::closed, .detail = "the backend closed the connection"};
   if (payload.size() >= 2) {
     const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(payload[i]); };
-    loss_.detail += " with code " + std::to_string(byte(0) << 8U | byte(1));
+    loss_->detail += " with code " + std::to_string(byte(0) << 8U | byte(1));
     const std::string_view why = payload.substr(2);
-    if (!why.empty()) loss_.detail += " (" + printable(why) + ")";
+    if (!why.empty()) loss_->detail += " (" + printable(why) + ")";
   }
-  loss_known_ = true;
 }
 
 void Connection::report_lost() {
   if (silent_) return;
   silent_ = true;
-  if (!loss_known_) {
+  if (!loss_) {
     if (open_) {
-      loss_ = {.cause = Cause::closed, .detail = "the connection ended without a close frame"};
+      loss_ = Loss{.cause = Cause::closed, .detail = "the connection ended without a close frame"};
     } else if (tcp_connected_ || request_sent_) {
       // libwebsockets reports no error when the socket is reset while it sends the request.
       loss_ = tls_failure_.explain(
           {.cause = Cause::reset, .detail = "closed before the upgrade was answered"});
     } else {
-      loss_ = {.cause = Cause::unreachable, .detail = "no connection"};
+      loss_ = Loss{.cause = Cause::unreachable, .detail = "no connection"};
     }
   }
   const bool before_tcp = !open_ && !request_sent_ && !tcp_connected_;
-  services_.lost(std::move(loss_), before_tcp);
+  services_.lost(*std::move(loss_), before_tcp);
 }
 
 }  // namespace shim

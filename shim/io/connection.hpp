@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -130,9 +131,8 @@ class Connection final : public ConnectionHandler {
   bool tcp_connected_ = false;
   bool request_sent_ = false;
   bool open_ = false;
-  bool silent_ = false;  ///< lost was reported, or close() was called
-  Loss loss_;
-  bool loss_known_ = false;
+  bool silent_ = false;       ///< lost was reported, or close() was called
+  std::optional<Loss> loss_;  ///< the first that was learnt of the end, until it is reported
 
   TimePoint heard_at_;                ///< of bytes of which no event has told
   bool told_ = false;                 ///< an event has told of those that were read last

@@ -95,10 +95,9 @@ void Connection::take_apart(std::string_view bytes) {
         say_goodbye(piece.bytes.substr(0, piece.bytes.size() < 2 ? 0 : 2));
         break;
       case FrameReader::Kind::violation:
-        loss_ = {
+        loss_ = Loss{
             .cause = Cause::closed,
             .detail = "the backend breaks the WebSocket protocol: " + std::string(piece.bytes)};
-        loss_known_ = true;
         say_goodbye(std::string{static_cast<char>(piece.close_code >> 8U),
                                 static_cast<char>(piece.close_code & 0xffU)});
         break;

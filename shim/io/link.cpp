@@ -33,8 +33,7 @@ Link::Link(Loop& loop, Options options, EventSink sink)
                                [](const auto& connection) { return connection->needs_library(); });
   });
   loop_.watch(address_timer_.get(), EPOLLIN, [this](std::uint32_t) {
-    drain(address_timer_);
-    if (addresses_.empty()) return;
+    if (!drain(address_timer_) || addresses_.empty()) return;
     if (connection_ != nullptr && options_.on_milestone)
       options_.on_milestone({.kind = Milestone::Kind::address_failed, .text = "no answer"});
     try_next_address();

@@ -155,12 +155,13 @@ void Loop::turn() {
 }
 
 void Loop::watch(int fd, std::uint32_t events, Handler handler) {
-  const bool known = handlers_.contains(fd);
-  handlers_[fd] = std::move(handler);
+  const auto [watch, added] = watches_.try_emplace(fd);
+  if (added) watch->second.number = ++last_watch_;
+  watch->second.handler = std::move(handler);
   epoll_event event{};
   event.events = events;
-  event.data.fd = fd;
-  if (::epoll_ctl(epoll_.get(), known ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, fd, &event) == 0) return;
+  event.data.u64 = std::uint64_t{watch->second.number} << 32U | static_cast<std::uint32_t>(fd);
+  if (::epoll_ctl(epoll_.get(), added ? EPOLL_CTL_ADD : EPOLL_CTL_MOD, fd, &event) == 0) return;
   if (errno == EPERM) {
     // A regular file or /dev/null. One such stream at a time is all we ever have to serve.
     if ((events & (EPOLLIN | EPOLLOUT)) == 0) {
@@ -174,7 +175,7 @@ void Loop::watch(int fd, std::uint32_t events, Handler handler) {
 }
 
 void Loop::unwatch(int fd) {
-  if (handlers_.erase(fd) == 0) return;
+  if (watches_.erase(fd) == 0) return;
   if (::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, fd, nullptr) != 0 && errno == EPERM) {
     forget_always_ready(fd);
   }
@@ -202,9 +203,10 @@ void Loop::dispatch_within(int timeout_ms) {
   } while (count < 0 && errno == EINTR);
   for (int i = 0; i < count; ++i) {
     const epoll_event& event = ready[static_cast<std::size_t>(i)];
-    const auto found = handlers_.find(event.data.fd);
-    if (found == handlers_.end()) continue;  // unwatched by a handler before it in this turn
-    const Handler handler = found->second;   // a copy: the handler may unwatch itself
+    const auto found = watches_.find(static_cast<int>(event.data.u64 & 0xffffffffU));
+    // A handler before it in this turn may have unwatched it, and the number be another file's now.
+    if (found == watches_.end() || found->second.number != event.data.u64 >> 32U) continue;
+    const Handler handler = found->second.handler;  // a copy: the handler may unwatch itself
     handler(event.events);
   }
 }

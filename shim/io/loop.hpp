@@ -104,7 +104,12 @@ class Loop {
   Descriptor always_ready_;  ///< stands in for files that epoll does not take
   int always_ready_for_ = -1;
   std::optional<TimePoint> deadline_;
-  std::map<int, Handler> handlers_;
+  struct Watch {
+    std::uint32_t number = 0;  ///< of this watch, since descriptors are used again
+    Handler handler;
+  };
+  std::map<int, Watch> watches_;
+  std::uint32_t last_watch_ = 0;
   std::function<bool()> library_needed_;
 };
 

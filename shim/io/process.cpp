@@ -75,6 +75,8 @@ Signals::~Signals() {
   wake_fd = -1;
 }
 
+bool Signals::has_stop() { return last_stop_signal != 0; }
+
 void Signals::on_wake() {
   drain(wake_);
   if (hangup.exchange(false)) sink_(event::ReconnectRequested{});

@@ -26,6 +26,11 @@ class Signals {
   Signals(const Signals&) = delete;
   Signals& operator=(const Signals&) = delete;
 
+  // For who keeps the loop waiting: ready once a signal has come that is not reported yet, and
+  // whether one of them is SIGTERM or SIGINT.
+  [[nodiscard]] int fd() const { return wake_.get(); }
+  [[nodiscard]] static bool has_stop();
+
  private:
   void on_wake();
 

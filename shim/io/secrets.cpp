@@ -206,10 +206,16 @@ bool Secrets::are_in(std::string_view json) const {
   if (forms_.empty()) return false;
   const std::string text = unescaped(json);
   const auto stands_in_text = [&text](const std::string& secret) {
-    return secret.size() >= unlike_a_word_bytes_min && text.find(secret) != std::string::npos;
+    return text.find(secret) != std::string::npos;
   };
-  return std::ranges::any_of(texts_, stands_in_text) ||
-         std::ranges::any_of(tokens_, stands_in_text);
+  return std::ranges::any_of(texts_,
+                             [&](const std::string& secret) {
+                               return secret.size() >= unlike_a_word_bytes_min &&
+                                      stands_in_text(secret);
+                             }) ||
+         std::ranges::any_of(tokens_, [&](const std::string& token) {
+           return !is_like_a_word(token) && stands_in_text(token);
+         });
 }
 
 bool is_authorization(const std::string& header_name) {

@@ -6,11 +6,13 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <utility>
 
 #include "shim/io/clock.hpp"
+#include "shim/io/process.hpp"
 
 namespace shim {
 namespace {
@@ -156,15 +158,17 @@ void HostOutput::write_some() {
   if (written > 0) sink_(event::HostWritten{written});
 }
 
-void HostOutput::finish(Duration patience) {
+void HostOutput::finish(Duration patience, const Signals& signals) {
   const TimePoint deadline = monotonic_now() + patience;
-  while (!segments_.empty() && !gone_) {
+  std::array<pollfd, 2> waiting{{{.fd = stream_.fd(), .events = POLLOUT, .revents = 0},
+                                 {.fd = signals.fd(), .events = POLLIN, .revents = 0}}};
+  while (!segments_.empty() && !gone_ && !signals.has_stop()) {
     const Duration left = std::max(deadline - monotonic_now(), Duration::zero());
-    pollfd waiting{.fd = stream_.fd(), .events = POLLOUT, .revents = 0};
-    const int ready = ::poll(&waiting, 1, static_cast<int>(milliseconds(left)));
-    if (ready < 0 && errno == EINTR) continue;  // a signal is no end of patience
+    const int ready = ::poll(waiting.data(), waiting.size(), static_cast<int>(milliseconds(left)));
+    if (ready < 0 && errno == EINTR) continue;
     if (ready <= 0) return;
-    write_some();
+    if (waiting[1].revents != 0) waiting[1].fd = -1;  // SIGHUP is no end of patience
+    if (waiting[0].revents != 0) write_some();
   }
 }
 

@@ -12,6 +12,8 @@
 
 namespace shim {
 
+class Signals;
+
 /// stdin as a source of HostLine, HostLineTooLong and, once, HostClosed.
 class HostInput {
  public:
@@ -51,8 +53,9 @@ class HostOutput {
   /// Writes what the host takes at once; the loop does the rest as the host reads on.
   void flush();
 
-  /// Writes the rest now, as far as the host takes it within `patience`.
-  void finish(Duration patience);
+  /// Writes the rest now, as far as the host takes it within `patience` and until somebody wants
+  /// the end at once.
+  void finish(Duration patience, const Signals& signals);
 
  private:
   void write_some();

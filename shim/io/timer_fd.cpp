@@ -30,9 +30,9 @@ void arm_timer_at(const Descriptor& timer, std::optional<TimePoint> at) {
       TFD_TIMER_ABSTIME);
 }
 
-void drain(const Descriptor& counter) {
+bool drain(const Descriptor& counter) {
   std::uint64_t count = 0;
-  [[maybe_unused]] const ssize_t ignored = ::read(counter.get(), &count, sizeof count);
+  return ::read(counter.get(), &count, sizeof count) == sizeof count;
 }
 
 }  // namespace shim

@@ -18,6 +18,7 @@ void arm_timer(const Descriptor& timer, Duration wait);
 void arm_timer_at(const Descriptor& timer, std::optional<TimePoint> at);
 
 /// Takes what has come to a timer or an event descriptor (eventfd(2)), so that it is ready no more.
-void drain(const Descriptor& counter);
+/// Returns whether anything had: an event may be reported that a later arm_timer() has taken back.
+bool drain(const Descriptor& counter);
 
 }  // namespace shim
