@@ -73,4 +73,20 @@ TEST_CASE("foreign: a backend on a Unix socket is found, lost and found again") 
   CHECK(host.expect_text(queued) == "1");
 }
 
+TEST_CASE("foreign: a Unix socket is told token and headers, by every command") {
+  Backend backend;
+  const std::string path = backend.file("backend.sock");
+  const Arguments flags = quick() + Arguments{"--header", "X-Team: blue", "ws+unix://" + path};
+  const Environment token{{"MCP_WS_SHIM_TOKEN", "hunter2"}};
+  Host host(flags, token);
+  host.expect_log("failed (attempt 1)");
+  backend.start({"--unix", path, "--token", "hunter2"});
+  host.initialize();
+  check_holds(host.expect_text(host.call("headers")), "blue");
+  CHECK(run(Arguments{"doctor"} + flags, token).status == 0);
+  CHECK(run(Arguments{"call", "--header", "X-Team: blue", "--url", "ws+unix://" + path, "ping"},
+            token)
+            .status == 0);
+}
+
 }  // namespace e2e

@@ -260,6 +260,21 @@ TEST_CASE("end: a signal while the last answers are read does not cut them off")
   CHECK(host.expect_exit() == 0);
 }
 
+TEST_CASE("end: SIGTERM while the last answers are read does") {
+  Backend backend(Arguments{});
+  Host host(quick() + Arguments{"--drain-timeout", "60s"} + backend.url());
+  host.initialize();
+  host.read_at_most(0);
+  host.call("big", {{"bytes", 3'000'000}});
+  host.linger(500ms);
+  host.close_input();
+  host.linger(500ms);
+  host.shim().signal(SIGHUP);
+  host.linger(50ms);
+  host.shim().signal(SIGTERM);
+  CHECK(host.shim().wait(allowed(2s)) == 0);
+}
+
 TEST_CASE("end: the death of the parent ends the shim though others hold its pipes open") {
   Backend backend(Arguments{});
   Ends in = make_pipe();

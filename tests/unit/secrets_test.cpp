@@ -133,6 +133,8 @@ TEST_CASE("secrets 6: one is found in a JSON text, however that escapes it") {
   CHECK(secrets.are_in(R"({"a":"\u0061bcd\u002Fefgh"})"));
   CHECK(secrets.are_in(R"({"a":"to\"k\\en-1"})"));
   CHECK_FALSE(secrets.are_in(R"({"a":"abcd/efg","tools":[]})"));  // a word is none
+  secrets.add_token("hunt3r2");
+  CHECK(secrets.are_in(R"({"a":"hunt3r2"})"));
   CHECK_FALSE(secrets.are_in(R"({"a":"\u12"})"));
   CHECK_FALSE(secrets.are_in("\\"));
   CHECK_FALSE(Secrets().are_in("{}"));

@@ -1,4 +1,5 @@
-// shim/README.md, "Rules": a failed check settles what is pending and a fresh core goes on with the rest.
+// shim/README.md, "Rules": a failed check settles what is pending and a fresh core goes on with the
+// rest.
 
 #include "common/check.hpp"
 #include "tests/unit/session_fixture.hpp"

@@ -76,6 +76,21 @@ TEST_CASE("session 7: a backend whose heartbeats stop while pongs come is wedged
   CHECK(settled(d.take_host().back()).reason == "outcome-unknown");
 }
 
+TEST_CASE("session 7: nor does one pong that never comes hide that, if other messages do") {
+  Driver d;
+  d.establish();
+  beat(d, 10s);
+  d.pongs = false;
+  d.advance(16s);  // so that there is a ping to be answered
+  REQUIRE(d.pings.size() == 2);
+  for (int i = 0; i < 3; ++i) {
+    CHECK(d.session.phase() == Phase::ready);
+    d.backend(log_message("info"));
+    d.advance(5s);
+  }
+  CHECK(d.logged("lost: wedged: ") == 1);
+}
+
 TEST_CASE(
     "session 6, 7: an initialize that a wedged link had is answered in the turn of its loss") {
   Driver d;

@@ -407,7 +407,7 @@ TEST_CASE("session 7: another process in the health file ends the silence of a c
   d.feed(report(d));
   d.host(request("1", "tools/call"));
   d.pongs = false;
-  d.advance(1s);
+  d.advance(3s);
   d.feed(report(d, 2));
   CHECK(d.pings.size() == 2);  // asked at once
   d.advance(10s - 1ns);
@@ -432,6 +432,86 @@ TEST_CASE("session 7: a backend's first report comes within 3 s, even if it is b
     CHECK(d.session.phase() == Phase::ready);
     d.feed(report(d, 3));
     CHECK(lost_by(d, "replaced"));
+  }
+}
+
+TEST_CASE("session 7: a report of the one that is going is not the first one of its successor") {
+  Driver d(with_health_file());
+  d.feed(report(d));
+  d.go_ready();
+  d.host(request("1", "tools/call"));
+  d.pongs = false;
+  d.advance(1s);
+  d.feed(report(d));
+  d.advance(1s);
+  d.feed(report(d, 2));
+  d.advance(100s);
+  CHECK(d.session.phase() == Phase::ready);
+}
+
+TEST_CASE("session 7: who reports late is known by answering once nobody else reports any more") {
+  for (const Duration alone : {119s, 121s}) {
+    CAPTURE(seconds(alone));
+    Driver d(with_health_file());
+    d.feed(report(d));  // left over from the backend before
+    d.go_ready();
+    d.advance(5s);
+    for (const TimePoint end = d.now + alone; d.now < end; d.advance(1s)) d.feed(report(d, 2));
+    d.host(request("1", "tools/call"));
+    d.pongs = false;
+    for (int i = 0; i < 100; ++i) {
+      d.advance(1s);
+      d.feed(report(d, 2));
+    }
+    CHECK(lost_by(d, "replaced") == (alone < 120s));
+    if (alone < 120s) continue;
+    CHECK(d.session.phase() == Phase::ready);
+    d.feed(report(d, 3));
+    CHECK(lost_by(d, "replaced"));
+  }
+}
+
+TEST_CASE("session 7: two that report in turns are both as unknown as before") {
+  Driver d(with_health_file());
+  d.feed(report(d));
+  d.go_ready();
+  d.advance(5s);
+  for (int i = 0; i < 300; ++i, d.advance(1s)) d.feed(report(d, i % 2 == 0 ? 2 : 1));
+  d.host(request("1", "tools/call"));
+  d.pongs = false;
+  d.feed(report(d, 2));
+  d.advance(30s);
+  CHECK(lost_by(d, "replaced"));
+}
+
+TEST_CASE("session 7: a backend that has not taken an answer yet may be busy") {
+  Driver d;
+  d.establish();
+  d.backend(request("77", "sampling/createMessage"));
+  const std::string id = id_of(d.one_host_line());
+  d.link_writes = false;
+  d.host(answer(id, "\"" + std::string(100'000, 'a') + "\""));
+  d.pongs = false;
+  d.advance(119s);
+  CHECK(d.session.phase() == Phase::ready);
+  d.advance(2s);
+  CHECK(lost_by(d, "stalled"));
+}
+
+TEST_CASE("session 7: a request of the shim's own that is never answered excuses silence once") {
+  for (const bool long_ago : {false, true}) {
+    CAPTURE(long_ago);
+    Driver d;
+    d.establish();
+    ask_and_answer(d, request("1", "logging/setLevel", R"({"level":"info"})"), "{}");
+    d.lose();
+    d.go_ready();  // whoever answers nothing else
+    if (long_ago) d.advance(10min);
+    d.pongs = false;
+    d.advance(26s);
+    CHECK(lost_by(d, "no-pong") == long_ago);
+    d.advance(100s);
+    CHECK(lost_by(d, "stalled") == !long_ago);
   }
 }
 

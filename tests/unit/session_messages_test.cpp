@@ -273,7 +273,8 @@ TEST_CASE("session 11: an answer that is too long settles its request, a binary 
   d.feed(event::LinkMessageTooLong{d.session.epoch(), found});
   const std::string told = d.one_host_line();
   CHECK(settled(told).code == 31007);
-  CHECK(told.find("was longer than 64MiB (--max-message) and cannot be shown") != std::string::npos);
+  CHECK(told.find("was longer than 64MiB (--max-message) and cannot be shown") !=
+        std::string::npos);
   CHECK(d.dropped(Drop::bad_backend_message) == 2);
 }
 

@@ -108,6 +108,30 @@ TEST_CASE("session 5.2: the end of a subscription that its link outlives reaches
   }
 }
 
+TEST_CASE("session 3, 5.2: an end that is held back is the answer if the shim ends first") {
+  Driver d;
+  subscribe(d, "7", "");
+  d.backend(answer("7"));
+  CHECK(d.take_host().empty());
+  d.feed(event::StopRequested{"SIGTERM"});
+  CHECK(d.take_host() == std::vector<std::string>{answer("7")});
+}
+
+TEST_CASE("session 5.2: a subscription without the modern era's members is none") {
+  Settings settings = default_settings();
+  settings.replay = Replay::always;
+  Driver d(settings);
+  d.go_ready();
+  ask_and_answer(d, modern_request("1", "tools/list"), list_of(ListKind::tools, {item("a")}));
+  d.lose();
+  d.go_ready();
+  d.host(request("7", "subscriptions/listen", R"({"notifications":{"toolsListChanged":true}})"));
+  d.forget();
+  d.backend(acknowledge("7", tools_filter));
+  CHECK(d.take_link().empty());
+  CHECK(d.take_host().size() == 1);
+}
+
 TEST_CASE("session 5.2: an end that is no farewell is passed on at once") {
   struct Row {
     const char* name;

@@ -149,6 +149,24 @@ TEST_CASE("session 5.0: what has come and is unread is read first, but not for e
   }
 }
 
+TEST_CASE("session 5.0: that one is waited for once more takes nothing from another") {
+  Driver d(with_timeout());
+  d.establish();
+  d.host(request("1", "tools/list"));
+  d.advance(5s);
+  d.host(request("2", "tools/list"));
+  d.has_unread = true;
+  d.advance(25s);
+  d.has_unread = false;
+  d.advance(Session::unread_grace);
+  CHECK(d.answers_to("1") == 1);
+  d.has_unread = true;
+  d.advance(5s - 1ns);
+  CHECK(d.answers_to("2") == 0);
+  d.advance(1ns);
+  CHECK(d.answers_to("2") == 1);
+}
+
 TEST_CASE("session 5.0: messages beyond --queue-bytes that the host takes at once are no pause") {
   Settings settings = with_timeout();
   settings.queue_bytes = 1'000;
