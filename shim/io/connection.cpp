@@ -56,7 +56,6 @@ void Connection::start(const Target& target) {
   info.ietf_version_or_minus_one = -1;
   info.alpn = "http/1.1";
   info.userdata = static_cast<ConnectionHandler*>(this);
-  info.pwsi = &wsi_;
   // Redirects would send the headers to another origin.
   info.ssl_connection = LCCSCF_HTTP_NO_FOLLOW_REDIRECT;
   if (tls_) {
@@ -70,11 +69,11 @@ void Connection::start(const Target& target) {
   }
 
   starting_ = true;
-  const bool started = lws_client_connect_via_info(&info) != nullptr;
-  starting_ = false;
-  if (!started) wsi_ = nullptr;  // some ways to fail come without any callback
+  wsi_ = Loop::connect(info);
+  // Some ways to fail come without any callback; others have destroyed what is returned.
+  if (!std::exchange(starting_, false)) wsi_ = nullptr;
   if (wsi_ == nullptr) {
-    if (!loss_)
+    if (!loss_ && !request_sent_)
       note_connect_error(is_unix ? immediate_connect_error(target.url.unix_path)
                                  : immediate_connect_error(target.address, target.url.port));
     report_lost();
@@ -252,7 +251,7 @@ void Connection::could_not_send(int error) {
 int Connection::on_connection(lws* wsi, int reason, void* in, std::size_t length) {
   switch (reason) {
     case LWS_CALLBACK_CLIENT_APPEND_HANDSHAKE_HEADER:
-      wsi_ = wsi;  // to a Unix socket it connects before it says whom with (`pwsi`)
+      wsi_ = wsi;  // to a Unix socket it connects inside of start()
       unwatch_tcp();
       return begin_request(in, length);
     case LWS_CALLBACK_CLIENT_FILTER_PRE_ESTABLISH:
@@ -285,7 +284,7 @@ int Connection::on_connection(lws* wsi, int reason, void* in, std::size_t length
     case LWS_CALLBACK_WSI_DESTROY:
       unwatch_tcp();
       wsi_ = nullptr;
-      if (!starting_) report_lost();
+      if (!std::exchange(starting_, false)) report_lost();
       return 0;
     default: return 0;
   }

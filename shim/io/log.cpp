@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
 #include <cstdint>
 #include <cstring>
 #include <mutex>
@@ -18,6 +19,7 @@
 
 #include "common/jsonrpc.hpp"
 #include "common/text.hpp"
+#include "shim/io/clock.hpp"
 #include "shim/io/descriptor.hpp"
 #include "shim/io/standard_stream.hpp"
 
@@ -65,6 +67,8 @@ std::string as_json(const action::Log& line) {
 std::string format_line(const action::Log& line, Log::Format format) {
   return format == Log::Format::json ? as_json(line) : as_text(line);
 }
+
+constexpr Duration reopen_spacing = std::chrono::seconds(1);
 
 /// Writes each line with one write() that never waits.
 class LossySink final : public spdlog::sinks::base_sink<spdlog::details::null_mutex> {
@@ -180,7 +184,9 @@ Log::Log(const Options& options, const Secrets& secrets) : options_(options), se
   }
   logger_->set_level(options_.off ? spdlog::level::off : to_spdlog(options_.level));
   logger_->flush_on(spdlog::level::trace);
-  logger_->set_error_handler([](const std::string&) {});  // a full disk must not stop the bridge
+  // A full disk must not stop the bridge. What spdlog could not open after a rotation it never
+  // would.
+  logger_->set_error_handler([this](const std::string&) { failed_ = true; });
 }
 
 Log::~Log() = default;
@@ -188,6 +194,11 @@ Log::~Log() = default;
 void Log::write(const action::Log& line) {
   const auto level = to_spdlog(line.level);
   if (!logger_->should_log(level)) return;
+  if (const TimePoint now = monotonic_now(); failed_ && now - reopened_at_ >= reopen_spacing) {
+    reopened_at_ = now;
+    failed_ = false;
+    reopen();
+  }
   action::Log shown = line;
   shown.text = secrets_.removed_from(std::move(shown.text));
   logger_->log(level, format_line(shown, options_.format));

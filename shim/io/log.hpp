@@ -6,6 +6,7 @@
 #include <string>
 #include <utility>
 
+#include "common/time.hpp"
 #include "shim/core/action.hpp"
 #include "shim/io/secrets.hpp"
 
@@ -58,13 +59,16 @@ class Log {
   /// Where the link is now, for the lines that are not the core's.
   void note_link(Epoch epoch, Phase phase) { link_ = {.epoch = epoch, .phase = phase}; }
 
-  /// Opens the file anew, for log rotation by others. If that fails the old one stays in use.
+  /// Opens the file anew, for log rotation by others. If that fails the old one stays in use. Done
+  /// now and then of its own accord while lines cannot be written.
   void reopen();
 
  private:
   Options options_;
   const Secrets& secrets_;
   LinkPlace link_;
+  bool failed_ = false;  ///< a line could not be written, and the file was not opened anew since
+  TimePoint reopened_at_;
   std::unique_ptr<spdlog::logger> logger_;
 };
 

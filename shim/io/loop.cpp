@@ -12,6 +12,7 @@
 #include <cerrno>
 #include <cstdlib>
 #include <stdexcept>
+#include <vector>
 
 #include "shim/io/timer_fd.hpp"
 
@@ -67,6 +68,20 @@ constexpr std::array<lws_protocols, 2> protocols{{
 // Without this libwebsockets pings and hangs up by its own rules; liveness is the core's.
 constexpr lws_retry_bo_t no_policy{};
 
+/// A connection to a Unix socket is made inside of lws_client_connect_via_info(), and can fail
+/// there. libwebsockets then goes on to read what it has freed, so that is kept until it returns.
+std::vector<void*>* freed_meanwhile = nullptr;
+
+void* allocate(void* block, std::size_t bytes, const char*) {
+  if (bytes > 0) return std::realloc(block, bytes);
+  if (freed_meanwhile != nullptr && block != nullptr) {
+    freed_meanwhile->push_back(block);
+  } else {
+    std::free(block);
+  }
+  return nullptr;
+}
+
 [[noreturn]] void refuse(const char* what) {
   throw std::runtime_error(std::string("this system refuses ") + what);
 }
@@ -80,6 +95,7 @@ Loop::Loop(const Config& config)
       always_ready_(::eventfd(1, EFD_NONBLOCK | EFD_CLOEXEC)) {
   if (!epoll_ || !timer_ || !always_ready_) refuse("an epoll set, a timer or an event descriptor");
   lws_set_log_level(0, nullptr);
+  lws_set_allocator(allocate);
   // libwebsockets would send everything through the proxy that the environment names, also what is
   // meant for this machine: the token to a stranger, in clear. No thread of ours reads them now.
   for (const char* const proxy : {"http_proxy", "socks_proxy"}) ::unsetenv(proxy);
@@ -127,6 +143,15 @@ Loop::Loop(const Config& config)
     drain(timer_);
     deadline_.reset();
   });
+}
+
+lws* Loop::connect(const lws_client_connect_info& info) {
+  std::vector<void*> freed;
+  freed_meanwhile = &freed;
+  lws* const connection = lws_client_connect_via_info(&info);
+  freed_meanwhile = nullptr;
+  for (void* const block : freed) std::free(block);
+  return connection;
 }
 
 Loop::~Loop() { lws_context_destroy(context_); }

@@ -13,6 +13,7 @@
 #include "shim/io/descriptor.hpp"
 
 struct lws;
+struct lws_client_connect_info;
 struct lws_context;
 typedef struct ssl_st SSL;  // NOLINT(modernize-use-using): as OpenSSL declares it
 
@@ -80,6 +81,10 @@ class Loop {
   void unwatch_tls(const ConnectionHandler* handler) {
     if (tls_handler_ == handler) tls_handler_ = nullptr;
   }
+
+  /// lws_client_connect_via_info(), whose result may be one that is destroyed already: who starts a
+  /// connection hears of that from its callback.
+  [[nodiscard]] static lws* connect(const lws_client_connect_info& info);
 
   /// For the callback that libwebsockets calls when it has made its TLS context for clients.
   void take_tls(SSL_CTX* tls);

@@ -51,6 +51,7 @@ void take_early_signals() {
     ::sigaction(handled[i], &action, &found_actions[i]);
   }
   ::signal(SIGPIPE, SIG_IGN);
+  ::signal(SIGXFSZ, SIG_IGN);
 }
 
 void leave_early_signals() {

@@ -9,8 +9,8 @@
 namespace shim {
 
 /// Until there is a Signals, SIGTERM and SIGINT end the process with status 0 and SIGHUP does
-/// nothing, since nothing has been begun yet. SIGPIPE is ignored for good: that nobody reads is an
-/// error like others.
+/// nothing, since nothing has been begun yet. SIGPIPE and SIGXFSZ are ignored for good: that nobody
+/// reads, or a file must not grow (setrlimit(2)), is an error like others.
 void take_early_signals();
 
 /// Takes back what SIGTERM, SIGINT and SIGHUP do, for a command that a person watches.

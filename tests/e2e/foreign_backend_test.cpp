@@ -1,9 +1,14 @@
 // A backend on a WebSocket library of other people, and one on a Unix socket (contract 2 and 5.1).
 
 #include <doctest/doctest.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <memory>
+#include <thread>
 
 #include "backend.hpp"
 #include "host.hpp"
@@ -73,12 +78,38 @@ TEST_CASE("foreign: a backend on a Unix socket is found, lost and found again") 
   CHECK(host.expect_text(queued) == "1");
 }
 
+TEST_CASE("foreign: one that hangs up on a Unix socket at once is tried again and again") {
+  TempDir files;
+  const std::string path = files.path("hasty.sock");
+  const File listener(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  path.copy(static_cast<char*>(address.sun_path), sizeof address.sun_path - 1);
+  REQUIRE(::bind(listener.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0);
+  REQUIRE(::listen(listener.get(), 64) == 0);
+  // Some are cut off before the request, some after it.
+  std::atomic<bool> done{false};
+  std::thread server([&] {
+    pollfd waiting{.fd = listener.get(), .events = POLLIN, .revents = 0};
+    while (!done) {
+      if (::poll(&waiting, 1, 20) == 1) ::close(::accept(listener.get(), nullptr, nullptr));
+    }
+  });
+  Host host({"--backoff-base", "1ms", "--backoff-cap", "2ms", "--connect-timeout", "1h", "--header",
+             "X-Team: blue", "ws+unix://" + path});
+  check_holds(host.expect_log("failed (attempt 200)"), "reset: ");
+  done = true;
+  server.join();
+  host.close_input();
+  CHECK(host.expect_exit() == 0);
+}
+
 TEST_CASE("foreign: a Unix socket is told token and headers, by every command") {
   Backend backend;
   const std::string path = backend.file("backend.sock");
   const Arguments flags = quick() + Arguments{"--header", "X-Team: blue", "ws+unix://" + path};
-  const Environment token{{"MCP_WS_SHIM_TOKEN", "hunter2"}};
-  Host host(flags, token);
+  const std::vector<std::string> token{"MCP_WS_SHIM_TOKEN=hunter2"};
+  Host host(flags, {.environment = token});
   host.expect_log("failed (attempt 1)");
   backend.start({"--unix", path, "--token", "hunter2"});
   host.initialize();
