@@ -50,6 +50,7 @@ void Model::turn_ends(const CoreView& core) {
     if (!open_.empty()) fail("ended with requests unanswered: " + open_list());
     return;
   }
+  if (!early_last_word_.empty()) fail("ends a subscription too early: " + early_last_word_);
   if (core.pending != open_.size()) {
     fail("the core counts " + std::to_string(core.pending) +
          " pending requests, the host waits for " + std::to_string(open_.size()) + ": " +

@@ -169,11 +169,14 @@ class Model {
     bool ping_out = false;            ///< and not answered
     bool suspected = false;           ///< while it was not read
     TimePoint last_ping;
-    std::optional<TimePoint> pong, heartbeat;
-    std::optional<TimePoint> lone_pong;  ///< the first that came with heartbeats overdue
+    std::optional<TimePoint> heartbeat;
+    std::optional<TimePoint> lone_word;  ///< the first thing heard with heartbeats overdue
     /// Whom the health file named when the link became ready, and in its first report after that.
     std::vector<HealthBook::Writer> own;
     bool has_reported = false;
+    /// Who has reported since, if it is one other process, and since when.
+    HealthBook::Writer successor;
+    TimePoint succeeded;
   };
   /// What the host has heard of a token (contract 8).
   struct Progress {
@@ -344,7 +347,8 @@ class Model {
   bool turned_fresh_ = false;  ///< in this turn
   std::map<std::uint64_t, TimePoint> quiet_since_;  ///< seq in flight to when it was heard of last
   std::set<std::string> told_of_timeout_;  ///< likewise, told ahead of the host in this turn
-  std::set<std::string> timed_out_;        ///< raw ids that the backend may be told of
+  std::string early_last_word_;  ///< passed on before it was due, which only the end of all allows
+  std::set<std::string> timed_out_;  ///< raw ids that the backend may be told of
 
   std::map<std::string, Progress> progress_;             ///< by raw token, of what is pending
   std::map<std::string, std::string> progress_in_turn_;  ///< line without its value to the value

@@ -43,7 +43,7 @@ void Model::note_log(std::string_view line, const Json& message) {
   if (reads_mcp() && logger(message) == "heartbeat") {
     if (pulse_.watched) {
       pulse_.heartbeat = now_;
-      pulse_.lone_pong.reset();
+      pulse_.lone_word.reset();
     } else if (!link_paused_) {
       early_heartbeat_ = {live_, now_};
     }

@@ -14,6 +14,10 @@ void Model::link_heard(Epoch epoch) {
   if (epoch != live_) return;
   pulse_.heard = now_;
   pulse_.pinged.reset();
+  if (pulse_.heartbeat && !pulse_.lone_word &&
+      now_ >= *pulse_.heartbeat + settings_.heartbeat_timeout - heartbeat_grace()) {
+    pulse_.lone_word = now_;
+  }
 }
 
 /// What was not heard by way of a message.
@@ -29,18 +33,13 @@ void Model::link_checked(const shim::event::LinkChecked& look) {
   part_in_turn_ = look.part_at;
   latest_part_ = *look.part_at;
   if (!pulse_.heartbeat || *look.part_at <= *pulse_.heartbeat) return;
-  pulse_.lone_pong.reset();  // it counts from here
+  pulse_.lone_word.reset();  // it counts from here
 }
 
 void Model::link_pong(Epoch epoch) {
   if (epoch != live_) return;
   link_heard(epoch);
   pulse_.ping_out = false;
-  pulse_.pong = now_;
-  if (pulse_.heartbeat && !pulse_.lone_pong &&
-      now_ >= *pulse_.heartbeat + settings_.heartbeat_timeout - heartbeat_grace()) {
-    pulse_.lone_pong = now_;
-  }
 }
 
 /// Contract 7 leaves open how long a backend that has just come to its senses may take for its next
@@ -73,11 +72,25 @@ void Model::ping_link(Epoch epoch) {
   pulse_.ping_out = true;
 }
 
-/// Who may be the backend of a link that is ready: also the first to report soon after that.
+/// Who may be the backend of a link that is ready: also the first other one to report soon after
+/// that, and one that has done so alone for a long time while the link was heard.
 void Model::note_writer() {
-  if (health_.writer() == HealthBook::Writer() || !health_.is_fresh(now_)) return;
+  const HealthBook::Writer& writer = health_.writer();
+  if (writer == HealthBook::Writer() || !health_.is_fresh(now_)) return;
+  if (!pulse_.own.empty() && !is_replaced()) {
+    pulse_.successor = {};
+    return;
+  }
   const bool is_first = now_ - pulse_.ready <= 3s && !std::exchange(pulse_.has_reported, true);
-  if (pulse_.own.empty() || is_first) pulse_.own.push_back(health_.writer());
+  if (pulse_.own.empty() || is_first) {
+    pulse_.own.push_back(writer);
+  } else if (pulse_.successor == HealthBook::Writer() ||
+             HealthBook::is_other(pulse_.successor, writer)) {
+    pulse_.successor = writer;
+    pulse_.succeeded = now_;
+  } else if (pulse_.heard >= pulse_.succeeded + settings_.health_max_age) {
+    pulse_.own = {writer};
+  }
 }
 
 /// While the shim does not read, no silence counts; neither does what was before. For a moment it
@@ -86,7 +99,7 @@ void Model::pause_link(Epoch epoch, bool paused) {
   if (epoch != live_ || live_ == 0) fail("pauses a link that there is not");
   link_paused_ = paused;
   pulse_.pinged.reset();
-  pulse_.lone_pong.reset();
+  pulse_.lone_word.reset();
   (paused ? paused_at_ : unpaused_at_) = now_;
   if (paused || now_ - paused_at_ < 100ms) return;
   pulse_.heard = now_;
@@ -122,10 +135,10 @@ bool Model::may_be_given_up(TimePoint last_byte) const {
     // Bytes of a message that was not complete before the ping are not known to the core.
     return patience > Duration(0) && now_ - pulse_.heard >= patience;
   }
-  return settings_.heartbeat_timeout > Duration(0) && pulse_.heartbeat && pulse_.pong &&
+  return settings_.heartbeat_timeout > Duration(0) && pulse_.heartbeat &&
          now_ - part_in_turn_.value_or(*pulse_.heartbeat) >= settings_.heartbeat_timeout &&
          now_ - *pulse_.heartbeat >= settings_.heartbeat_timeout &&
-         *pulse_.pong > *pulse_.heartbeat;
+         pulse_.heard > *pulse_.heartbeat;
 }
 
 void Model::judge_pulse(const CoreView& core) {
@@ -174,7 +187,7 @@ std::optional<std::string> Model::overdue_loss(const CoreView& core) const {
   const auto is_past = [&](TimePoint at) { return now_ > std::max(at, silent_at) + 2 * lag; };
   if (!is_past(silent_at)) return std::nullopt;
   // Whatever else it was given to do may keep a backend busy as well.
-  if (!is_busy() && watch_.own_open.empty() && core.outbox_cost_bytes == 0)
+  if (!is_busy() && watch_.own_open.empty() && core.unsent_bytes == 0)
     return "keeps a silent link with nothing in flight";
   if (is_replaced() && is_past(health_.replaced().value_or(now_)))
     return "keeps a silent link although the health file names another process";
@@ -190,18 +203,18 @@ void Model::forget_heartbeats() {
   if (watch_.asked_debug) return;
   early_heartbeat_ = {};
   pulse_.heartbeat.reset();
-  pulse_.lone_pong.reset();
+  pulse_.lone_word.reset();
 }
 
-/// Heartbeats that have stopped on a link that answers pings.
+/// Heartbeats that have stopped on a link of which other things are heard.
 void Model::judge_heartbeats() {
   const Duration timeout = settings_.heartbeat_timeout;
   if (timeout == Duration(0) || !pulse_.heartbeat || pulse_.pinged) return;
   const TimePoint due = std::max(*pulse_.heartbeat, latest_part_) + timeout;
   const Duration lag = timer_lag_;
-  if (pulse_.lone_pong && now_ > std::max({due, *pulse_.lone_pong + 5s, unpaused_at_}) + 2 * lag)
+  if (pulse_.lone_word && now_ > std::max({due, *pulse_.lone_word + 5s, unpaused_at_}) + 2 * lag)
     fail("keeps a wedged link");
-  if (!pulse_.lone_pong && !pulse_.ping_out && pulse_.last_ping < *pulse_.heartbeat &&
+  if (!pulse_.lone_word && !pulse_.ping_out && pulse_.last_ping < *pulse_.heartbeat &&
       now_ > due + settings_.ping_interval + 2 * lag)
     fail("does not ping a backend without heartbeats");
 }
