@@ -193,7 +193,7 @@ bool Model::is_own(const std::string& text, const Json& message) {
   } else if (take_restore(method, raw_member(text, "params"))) {
     // As the host left the session.
   } else if (settings_.request_heartbeats && !watch_.asked_debug && method == "logging/setLevel" &&
-             raw_member(text, "params") == legacy_.level_params) {
+             (may_forget() || raw_member(text, "params") == legacy_.level_params)) {
     forget_heartbeats();  // the backend did not want the other level
   } else {
     fail("sent a request that nobody wants: " + text);

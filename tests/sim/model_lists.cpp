@@ -40,7 +40,13 @@ constexpr const char* modern_tools_key = "modern tools/list";
 /// One message that the backend has sent in this turn.
 void Model::came(std::string_view element, const Json& message) {
   came_in_turn_.insert(flat(element));
-  if (!message.is_object()) return;
+  if (!message.is_object()) {
+    // Whatever it was to be, it was the answer to this.
+    std::erase_if(watch_.own_open, [element](const std::string& id) {
+      return element.find("\"id\":" + id) != std::string_view::npos;
+    });
+    return;
+  }
   if (message.contains("method")) {
     came_in_turn_.insert(flat(with_id(element, "null")));
     const std::string method = string_at(message, "method");
@@ -51,8 +57,8 @@ void Model::came(std::string_view element, const Json& message) {
       note_last_word(raw_member(element, "params", "requestId"), flat(element));
     return;
   }
-  watch_.own_open.erase(std::string(raw_member(element, "id")));
-  if (watch_.asked_debug && raw_member(element, "id") == watch_.own_id &&
+  const bool awaited = watch_.own_open.erase(std::string(raw_member(element, "id"))) > 0;
+  if (awaited && watch_.asked_debug && raw_member(element, "id") == watch_.own_id &&
       message.contains("error") && !message.contains("result") &&
       message["error"].contains("code")) {
     traffic_may_flow("after level debug was refused");

@@ -15,7 +15,8 @@ void Model::link_heard(Epoch epoch) {
   pulse_.heard = now_;
   pulse_.pinged.reset();
   if (pulse_.heartbeat && !pulse_.lone_word &&
-      now_ >= *pulse_.heartbeat + settings_.heartbeat_timeout - heartbeat_grace()) {
+      now_ >= std::max(*pulse_.heartbeat, latest_part_) + settings_.heartbeat_timeout -
+                  heartbeat_grace()) {
     pulse_.lone_word = now_;
   }
 }
@@ -125,7 +126,7 @@ bool Model::is_replaced() const {
 bool Model::may_be_given_up(TimePoint last_byte) const {
   if (!pulse_.watched) return false;
   const Duration timeout = settings_.pong_timeout;
-  const TimePoint tested = pulse_.pinged.value_or(std::max(pulse_.last_ping, pulse_.heard));
+  const TimePoint tested = std::max(pulse_.last_ping, pulse_.heard);
   if ((pulse_.pinged || pulse_.ping_out) && now_ - tested >= timeout) {
     if (now_ - last_byte < timeout) return false;  // it is coming round
     if (!is_busy()) return true;
