@@ -194,8 +194,8 @@ Log::~Log() = default;
 void Log::write(const action::Log& line) {
   const auto level = to_spdlog(line.level);
   if (!logger_->should_log(level)) return;
-  if (const TimePoint now = monotonic_now(); failed_ && now - reopened_at_ >= reopen_spacing) {
-    reopened_at_ = now;
+  if (failed_ && monotonic_now() - reopened_at_ >= reopen_spacing) {
+    reopened_at_ = monotonic_now();
     failed_ = false;
     reopen();
   }
