@@ -156,7 +156,7 @@ TEST_CASE("call: a tool that fails is a result and exit 4") {
 
 TEST_CASE("call: an answer that is none, and a session that is refused, are exit 4") {
   Backend broken({"--fault", "invalid-json", "--fault-method", "tools/list"});
-  check_refusal(run(call(broken.url(), {"tools/list"})), 4, "no valid JSON-RPC message");
+  check_refusal(run(call(broken.url(), {"tools/list"})), 4, "not a valid JSON-RPC message");
   Backend large(Arguments{});
   check_refusal(run(call(large.url(), {"--max-message", "8KiB", "tools/call",
                                        R"({"name":"big","arguments":{"bytes":9000}})"})),

@@ -81,7 +81,7 @@ TEST_CASE("doctor: plain JSON-RPC is checked as far as that goes") {
   CHECK(diagnosis.status == 0);
   CHECK(diagnosis.step("ping")["status"] == "ok");
   CHECK(diagnosis.step("era")["status"] == "skipped");
-  check_failure(diagnose({backend.url()}), "handshake", "protocolVersion", "no MCP server");
+  check_failure(diagnose({backend.url()}), "handshake", "protocolVersion", "not an MCP server");
 }
 
 TEST_CASE("doctor: nothing listens, nothing answers, no way there, no such name") {
@@ -217,7 +217,7 @@ TEST_CASE(
     return found["detail"].get<std::string>();
   };
   check_holds(warned(R"({"protocolVersion":"2099-01-01","capabilities":{}})", "handshake"),
-              "protocol 2099-01-01, which is no version");
+              "protocol 2099-01-01, which is not a known version");
   check_holds(warned(R"({"protocolVersion":"2025-11-25","capabilities":{}})", "lists"), "no tools");
 }
 

@@ -68,7 +68,7 @@ TEST_CASE("doctor: a certificate that nobody vouches for, has expired, or is for
   check(elsewhere, trusting(elsewhere), "certificate for another.example", "by a name");
   check(expired, trusting(expired), "expired", "renew");
   check(expired, trusting(expired), "2020-02-01", "renew");
-  check(expired, {}, "self-signed", "expired besides");  // --ca-file would not be enough
+  check(expired, {}, "self-signed", "has also expired");  // --ca-file would not be enough
 }
 
 TEST_CASE("doctor 13: no --ca-file is blamed where nobody gave one and the program found its own") {

@@ -3,12 +3,10 @@
 #include <doctest/doctest.h>
 #include <fcntl.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <csignal>
-#include <cstdlib>
 #include <filesystem>
 
 #include "backend.hpp"
@@ -193,9 +191,8 @@ TEST_CASE("status: a stdout that takes nothing is exit 1") {
     std::string line = shim_program();
     for (const std::string& argument : command) line += " " + argument;
     const std::string said = files.path("err");
-    const int status = std::system((line + " >&- 2>" + said).c_str());
-    CHECK(WIFEXITED(status));
-    CHECK(WEXITSTATUS(status) == 1);
+    Process closed({"/bin/sh", "-c", line + " >&- 2>" + said}, place.environment(), {});
+    CHECK(closed.wait(allowed(2s)) == 1);
     CHECK(read_file(said).empty());
   }
 }
