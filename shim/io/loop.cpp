@@ -70,12 +70,13 @@ constexpr lws_retry_bo_t no_policy{};
 
 /// A connection to a Unix socket is made inside of lws_client_connect_via_info(), and can fail
 /// there. libwebsockets then goes on to read what it has freed, so that is kept until it returns.
-std::vector<void*>* freed_meanwhile = nullptr;
+bool keeps_freed = false;
+std::vector<void*> freed_meanwhile;
 
 void* allocate(void* block, std::size_t bytes, const char*) {
   if (bytes > 0) return std::realloc(block, bytes);
-  if (freed_meanwhile != nullptr && block != nullptr) {
-    freed_meanwhile->push_back(block);
+  if (keeps_freed) {
+    freed_meanwhile.push_back(block);
   } else {
     std::free(block);
   }
@@ -146,11 +147,11 @@ Loop::Loop(const Config& config)
 }
 
 lws* Loop::connect(const lws_client_connect_info& info) {
-  std::vector<void*> freed;
-  freed_meanwhile = &freed;
+  keeps_freed = true;
   lws* const connection = lws_client_connect_via_info(&info);
-  freed_meanwhile = nullptr;
-  for (void* const block : freed) std::free(block);
+  keeps_freed = false;
+  for (void* const block : freed_meanwhile) std::free(block);
+  freed_meanwhile.clear();
   return connection;
 }
 

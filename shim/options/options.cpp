@@ -235,21 +235,21 @@ std::string CommandLine::unexpected() const {
   for (const CLI::App* const command : app_.get_subcommands()) help += command->get_name() + " ";
   help += "--help";
   constexpr bool in_commands_too = true;
-  for (const std::string& argument : app_.remaining(in_commands_too)) {
-    if (!argument.starts_with('-')) continue;
-    const std::string flag = argument.starts_with("--")
-                                 ? argument.substr(0, argument.find_first_of("=: "))
-                                 : argument.substr(0, 2);  // what else is there is its value
-    if (!is_name(flag)) return "a flag is unknown" + help;
-    if (flag == "--token")
-      return "there is no flag for the token itself; use --token-file or MCP_WS_SHIM_TOKEN";
-    if (const std::string commands = commands_with(flag); !commands.empty())
-      return flag + " goes behind the command that it is for: " + commands;
-    if (app_.get_option_no_throw(flag) != nullptr)
-      return flag + " and its value must be two arguments, or one with = between them";
-    return "unknown flag " + flag + help;
-  }
-  return "there is an argument too many" + help;
+  const std::vector<std::string> arguments = app_.remaining(in_commands_too);
+  const auto argument = std::ranges::find_if(
+      arguments, [](const std::string& text) { return text.starts_with('-'); });
+  if (argument == arguments.end()) return "there is an argument too many" + help;
+  const std::string flag = argument->starts_with("--")
+                               ? argument->substr(0, argument->find_first_of("=: "))
+                               : argument->substr(0, 2);  // what else is there is its value
+  if (!is_name(flag)) return "a flag is unknown" + help;
+  if (flag == "--token")
+    return "there is no flag for the token itself; use --token-file or MCP_WS_SHIM_TOKEN";
+  if (const std::string commands = commands_with(flag); !commands.empty())
+    return flag + " goes behind the command that it is for: " + commands;
+  if (app_.get_option_no_throw(flag) != nullptr)
+    return flag + " and its value must be two arguments, or one with = between them";
+  return "unknown flag " + flag + help;
 }
 
 /// The commands that have a flag which mcp-ws-shim itself does not have.
