@@ -19,6 +19,9 @@ inline constexpr std::size_t shown_bytes_max = 256;
 /// token or a path (contract 11): no CR, LF or NUL can reach the wire.
 [[nodiscard]] bool is_visible_ascii(std::string_view bytes);
 
+/// Whether `text`, in whichever case, begins with `prefix`, which is in lower case.
+[[nodiscard]] bool starts_with_any_case(std::string_view text, std::string_view prefix);
+
 /// Whether it is UTF-8 as RFC 3629 has it.
 [[nodiscard]] bool is_utf8(std::string_view bytes);
 

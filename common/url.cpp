@@ -12,16 +12,8 @@
 namespace shim {
 namespace {
 
-/// `text` begins with `prefix`, which is in lower case.
-bool starts_with(std::string_view text, std::string_view prefix) {
-  return text.size() >= prefix.size() &&
-         std::equal(prefix.begin(), prefix.end(), text.begin(), [](char p, char t) {
-           return std::tolower(static_cast<unsigned char>(t)) == p;
-         });
-}
-
 bool consume(std::string_view& text, std::string_view prefix) {
-  if (!starts_with(text, prefix)) return false;
+  if (!starts_with_any_case(text, prefix)) return false;
   text.remove_prefix(prefix.size());
   return true;
 }
@@ -50,8 +42,8 @@ bool is_ipv6(const std::string& host) {
 
 /// What to say of a text that begins like no URL of ours.
 std::string not_websocket(std::string_view text) {
-  if (starts_with(text, "http://")) return "write ws:// instead of http://";
-  if (starts_with(text, "https://")) return "write wss:// instead of https://";
+  if (starts_with_any_case(text, "http://")) return "write ws:// instead of http://";
+  if (starts_with_any_case(text, "https://")) return "write wss:// instead of https://";
   if (text.find_first_of("\"'[") == 0) return "a URL stands without quotes and brackets";
   return "a URL must start with ws://, wss:// or ws+unix://";
 }
@@ -205,7 +197,7 @@ std::string Url::host_header() const {
 
 bool Url::is_loopback() const {
   constexpr std::string_view localhost = "localhost";
-  const bool by_name = starts_with(host, localhost) &&
+  const bool by_name = starts_with_any_case(host, localhost) &&
                        (host.size() == localhost.size() || host.substr(localhost.size()) == ".");
   return !unix_path.empty() || by_name || is_loopback_address(host);
 }

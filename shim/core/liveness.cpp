@@ -170,8 +170,8 @@ void Liveness::on_deadline(TimePoint now, Epoch epoch, Actions& out) {
   }
 }
 
-/// The last grace for a heartbeat is over. Pongs that have stopped as well are silence, and the
-/// next one starts a new grace.
+/// The last grace for a heartbeat is over. If nothing else is heard either, that is silence, and
+/// what is heard next starts a new grace.
 void Liveness::judge_heartbeats(TimePoint now, const event::LinkChecked& look) {
   if (heartbeats_ != Heartbeats::overdue) return;
   if (look.part_at) heartbeat_base_ = std::max(heartbeat_base_, *look.part_at);

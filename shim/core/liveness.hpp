@@ -18,10 +18,10 @@ namespace shim {
 /// Silence: any byte is life. After a ping interval without one the backend is pinged; if then
 /// nothing comes within the pong timeout it is silent, and verdict() weighs what else is known.
 ///
-/// Heartbeats: a backend that has sent one is expected to go on. One that does not, although it
-/// answers pings, is wedged. One that answers no pings either may be busy and nothing more, so time
-/// spent in silence never counts against its heartbeats; nor does time in which part of a message
-/// comes, since no other message can come then.
+/// Heartbeats: a backend that has sent one is expected to go on. One that does not, although other
+/// things are heard of it, is wedged. One of which nothing is heard may be busy and nothing more,
+/// so time spent in silence never counts against its heartbeats; nor does time in which part of a
+/// message comes, since no other message can come then.
 class Liveness {
  public:
   /// A backend's first report may come this long after its link is ready; what was there until then
@@ -121,8 +121,8 @@ class Liveness {
   [[nodiscard]] Duration patience(TimePoint now, const Health& health) const {
     return health.is_fresh(now) ? settings_.busy_timeout : settings_.stall_timeout;
   }
-  /// How long before the heartbeat timeout the backend is pinged, and how long after a pong its
-  /// next heartbeat may take: a backend that was busy sends both when it is done.
+  /// How long before the heartbeat timeout the backend is pinged, and how long after it is
+  /// heard again its next heartbeat may take: a backend that was busy sends both when it is done.
   [[nodiscard]] Duration heartbeat_grace() const;
 
   const Settings& settings_;

@@ -1,7 +1,5 @@
 #include "shim/io/token.hpp"
 
-#include <algorithm>
-#include <cctype>
 #include <utility>
 
 #include "common/text.hpp"
@@ -11,14 +9,6 @@ namespace shim {
 namespace {
 
 constexpr std::size_t token_bytes_max = std::size_t{8} << 10U;
-
-bool begins_with_bearer(std::string_view token) {
-  constexpr std::string_view scheme = "bearer ";
-  return token.size() >= scheme.size() &&
-         std::equal(scheme.begin(), scheme.end(), token.begin(), [](char wanted, char c) {
-           return std::tolower(static_cast<unsigned char>(c)) == wanted;
-         });
-}
 
 }  // namespace
 
@@ -33,7 +23,7 @@ std::string check_token(const std::string& token) {
   if (!is_visible_ascii(token)) return "the token must be one line of visible ASCII";
   if (token.front() == ' ' || token.back() == ' ')
     return "the token must not begin or end with a space";
-  if (begins_with_bearer(token)) return "give the token without the word Bearer";
+  if (starts_with_any_case(token, "bearer ")) return "give the token without the word Bearer";
   return {};
 }
 
