@@ -32,6 +32,15 @@ TEST_CASE("session 6: real results are stored, by the version that was asked for
   CHECK(d.cache_loads == std::vector<std::string>{asked, "2026-07-28"});
 }
 
+TEST_CASE("session 6: what answers one initialize is not stored for a later one") {
+  Driver d;
+  d.go_ready();
+  d.host(initialize("1", "2025-11-25"));
+  d.host(initialize("2", "2024-11-05"));
+  d.backend(initialize_answer("1", "2025-11-25"));
+  CHECK_FALSE(d.cache_files.contains("2024-11-05"));
+}
+
 TEST_CASE("session 6: a file is written only when something has changed") {
   const std::array lists{list_of(ListKind::tools, {item("a")}),
                          std::string("{ \"tools\" : [\n\r\n] }")};

@@ -251,6 +251,22 @@ TEST_CASE(
                                  "resources/subscribe"});
 }
 
+TEST_CASE("session 5.1: an initialized that had not left when its link was lost is sent once") {
+  Driver d;
+  d.go_ready();
+  d.host(initialize("0"));
+  d.backend(initialize_answer("0"));
+  d.link_writes = false;
+  d.host(notify("n", "\"" + std::string(Session::link_window_bytes, 'x') + "\""));
+  d.host(notify("notifications/initialized"));
+  d.forget();
+  d.lose();
+  d.link_writes = true;
+  d.go_ready();
+  const auto sent = d.take_link();
+  CHECK(std::ranges::count(sent, notify("notifications/initialized")) == 1);
+}
+
 TEST_CASE("session 10: a protocol version that is none is not shown") {
   Driver d;
   d.go_ready();
