@@ -44,6 +44,9 @@ int immediate_connect_error(const std::string& unix_path) {
 Cause cause_of_connect_error(int error) {
   switch (error) {
     case ECONNREFUSED: return Cause::refused;
+    // Accepted, and hung up on before we looked.
+    case ECONNRESET:
+    case EPIPE: return Cause::reset;
     case EMFILE:
     case ENFILE:
     case ENOBUFS:

@@ -208,6 +208,7 @@ void Connection::send_some() {
   if (wsi_ == nullptr || !open_) return;
   // A peer that reads as fast as we write must not keep the loop from everything else.
   constexpr int pieces_max = 16;
+  report_taken();
   for (int pieces = 0;
        pieces < pieces_max && !outgoing_.is_empty() && lws_partial_buffered(wsi_) == 0; ++pieces) {
     const FrameQueue::Filled filled =
@@ -216,9 +217,17 @@ void Connection::send_some() {
       could_not_send(errno);
       return;
     }
-    if (filled.payload > 0 && !silent_) services_.sink(event::LinkWritten{epoch_, filled.payload});
+    untaken_bytes_ += filled.payload;
+    report_taken();
   }
   if (!outgoing_.is_empty() || lws_partial_buffered(wsi_) != 0) ask_for_turn();
+}
+
+/// What libwebsockets holds yet is lost if the connection ends.
+void Connection::report_taken() {
+  if (lws_partial_buffered(wsi_) != 0) return;
+  const std::size_t bytes = std::exchange(untaken_bytes_, 0);
+  if (bytes > 0 && !silent_) services_.sink(event::LinkWritten{epoch_, bytes});
 }
 
 void Connection::ask_for_turn() {

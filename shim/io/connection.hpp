@@ -97,6 +97,7 @@ class Connection final : public ConnectionHandler {
   void take_pong(std::string_view payload);
   void receive_from_library(std::string_view bytes);
   void send_some();
+  void report_taken();
   void ask_for_turn();
   [[nodiscard]] bool send(std::size_t bytes);
   bool send_close(std::string_view code);
@@ -145,6 +146,7 @@ class Connection final : public ConnectionHandler {
   MessageAssembler assembler_;
 
   FrameQueue outgoing_;
+  std::size_t untaken_bytes_ = 0;  ///< of payload, sent, but not all of it taken by the kernel yet
   bool waiting_for_turn_ = false;  ///< libwebsockets was asked to say when we may write
 };
 

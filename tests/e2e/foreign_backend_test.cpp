@@ -3,7 +3,6 @@
 #include <doctest/doctest.h>
 #include <poll.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -12,6 +11,7 @@
 
 #include "backend.hpp"
 #include "host.hpp"
+#include "tcp_servers.hpp"
 
 namespace e2e {
 namespace {
@@ -81,12 +81,7 @@ TEST_CASE("foreign: a backend on a Unix socket is found, lost and found again") 
 TEST_CASE("foreign: one that hangs up on a Unix socket at once is tried again and again") {
   TempDir files;
   const std::string path = files.path("hasty.sock");
-  const File listener(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  path.copy(static_cast<char*>(address.sun_path), sizeof address.sun_path - 1);
-  REQUIRE(::bind(listener.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0);
-  REQUIRE(::listen(listener.get(), 64) == 0);
+  const File listener = listening_socket(path, 64);
   // Some are cut off before the request, some after it.
   std::atomic<bool> done{false};
   std::thread server([&] {

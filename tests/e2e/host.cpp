@@ -208,10 +208,6 @@ bool Host::wait_until(const std::function<bool()>& done, Millis limit) {
   for (;;) {
     if (done()) return true;
     if (deadline.passed()) return false;
-    if (output_ended_ && !shim_->is_running()) {
-      pump(0ms);  // what it logged last
-      return done();
-    }
     pump(Millis(std::min(deadline.left_ms(), 5)));
   }
 }

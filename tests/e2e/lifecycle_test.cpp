@@ -9,6 +9,7 @@
 
 #include "backend.hpp"
 #include "host.hpp"
+#include "tcp_servers.hpp"
 
 namespace e2e {
 namespace {
@@ -78,6 +79,26 @@ TEST_CASE("end: a last line without its newline is a line, and the last notifica
   host.close_input();
   CHECK(host.expect_exit() == 0);
   host.expect("the backend gets it", backend.has_received("notifications/last"));
+}
+
+TEST_CASE("end: the last notification is sent whole to a backend that is slow to read") {
+  TempDir files;
+  const std::string path = files.path("backend.sock");
+  const File listener = listening_socket(path, 1);
+  // With some of these sizes the socket is full in the midst of the last piece that is written.
+  for (std::size_t size = 64'000; size < 512'000; size += 24'000) {
+    Host host(quick() + ("ws+unix://" + path));
+    RawConnection connection = accepted(listener);
+    connection.become_ready();
+    host.expect_log("ready: ");
+    const std::string last = R"({"jsonrpc":"2.0","method":"notifications/last","params":{"x":")" +
+                             filler(size, 'x') + R"("}})";
+    host.send(last);
+    host.close_input();
+    host.linger(20ms);
+    CHECK((connection.receive_text() == last));
+    CHECK(host.expect_exit() == 0);
+  }
 }
 
 TEST_CASE("end: what is pending may still be answered, and then the shim ends") {

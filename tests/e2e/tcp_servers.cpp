@@ -6,6 +6,7 @@
 #include <openssl/sha.h>
 #include <poll.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -78,6 +79,17 @@ File listening_socket(std::uint16_t port, int backlog) {
   File socket = bound_socket(port);
   const int receive_bytes = 256 << 10;  // what the test has not read yet shall weigh on the shim
   ::setsockopt(socket.get(), SOL_SOCKET, SO_RCVBUF, &receive_bytes, sizeof receive_bytes);
+  if (::listen(socket.get(), backlog) != 0) refused("listen");
+  return socket;
+}
+
+File listening_socket(const std::string& unix_path, int backlog) {
+  File socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  unix_path.copy(static_cast<char*>(address.sun_path), sizeof address.sun_path - 1);
+  if (::bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
+    refused("bind");
   if (::listen(socket.get(), backlog) != 0) refused("listen");
   return socket;
 }
@@ -214,19 +226,19 @@ void RawConnection::send_bytes(std::string_view bytes) {
   }
 }
 
+RawConnection accepted(const File& listener, Millis limit) {
+  await(listener.get(), POLLIN, Deadline(limit), "a connection of the shim");
+  File socket(::accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC));
+  if (!socket) refused("accept");
+  return RawConnection(std::move(socket));
+}
+
 RawServer::RawServer(int backlog) { listen(backlog); }
 
 void RawServer::listen(int backlog) {
   cloggers_.clear();
   listener_.close();
   listener_ = listening_socket(port_.number(), backlog);
-}
-
-RawConnection RawServer::accept(Millis limit) {
-  await(listener_.get(), POLLIN, Deadline(limit), "a connection of the shim");
-  File socket(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC));
-  if (!socket) refused("accept");
-  return RawConnection(std::move(socket));
 }
 
 void RawServer::clog() {

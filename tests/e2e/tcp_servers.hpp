@@ -26,6 +26,8 @@ class Port {
 
 /// Listens on a reserved port.
 [[nodiscard]] File listening_socket(std::uint16_t port, int backlog);
+/// Listens on a Unix socket.
+[[nodiscard]] File listening_socket(const std::string& unix_path, int backlog);
 /// Connected to 127.0.0.1:`port`; none if that fails.
 [[nodiscard]] File connected_socket(std::uint16_t port);
 
@@ -75,11 +77,14 @@ class RawConnection {
   std::string received_;
 };
 
+/// The next one in the queue of a listening socket.
+[[nodiscard]] RawConnection accepted(const File& listener, Millis limit = patience);
+
 /// Listens on a port of its own.
 class RawServer {
  public:
   explicit RawServer(int backlog = 16);
-  [[nodiscard]] RawConnection accept(Millis limit = patience);
+  [[nodiscard]] RawConnection accept(Millis limit = patience) { return accepted(listener_, limit); }
   /// Takes places in the queue of connections until further handshakes of TCP are not answered.
   void clog();
   /// Refuses connections from now on; the port stays ours.
