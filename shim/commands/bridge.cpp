@@ -106,7 +106,9 @@ class Bridge {
   }
   void carry_out(action::Log& order) { log_.write(order); }
   void carry_out(action::Finish& order) {
-    output_.finish(order.patience, signals_);
+    const TimePoint deadline = now_ + order.patience;
+    output_.finish(deadline, signals_);
+    link_.finish(deadline, signals_);
     finished_ = true;
   }
 

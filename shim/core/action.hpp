@@ -74,7 +74,8 @@ struct Log {
   Phase phase = Phase::waiting;
   std::string_view cause{};  ///< of a loss: one of Cause's names, which live for ever
 };
-/// Write what the host takes within `patience`, and end the process with status 0.
+/// Write what the host takes, and have what was sent arrive, within `patience`, and end the process
+/// with status 0.
 struct Finish {
   Duration patience{};
 };

@@ -1,5 +1,6 @@
 #include "shim/io/connection.hpp"
 
+#include <fcntl.h>
 #include <libwebsockets.h>
 #include <openssl/ssl.h>
 #include <openssl/x509_vfy.h>
@@ -181,6 +182,12 @@ void Connection::close(bool politely) {
     ::shutdown(lws_get_socket_fd(wsi_), SHUT_RDWR);
   }
   if (wsi_ != nullptr) lws_set_timeout(wsi_, NO_PENDING_TIMEOUT, LWS_TO_KILL_SYNC);
+}
+
+Descriptor Connection::unfinished_socket() const {
+  if (wsi_ == nullptr || !open_) return {};
+  const int fd = lws_get_socket_fd(wsi_);
+  return tcp_has_unacknowledged(fd) ? Descriptor(::fcntl(fd, F_DUPFD_CLOEXEC, 0)) : Descriptor();
 }
 
 void Connection::ping() {

@@ -11,6 +11,7 @@
 #include "common/time.hpp"
 #include "common/url.hpp"
 #include "shim/core/event.hpp"
+#include "shim/io/descriptor.hpp"
 #include "shim/io/frame_queue.hpp"
 #include "shim/io/frame_reader.hpp"
 #include "shim/io/loop.hpp"
@@ -57,6 +58,8 @@ class Connection final : public ConnectionHandler {
   /// inside a callback of libwebsockets about this connection.
   void close(bool politely);
 
+  /// A copy of the socket, if what was sent is still on its way; else none.
+  [[nodiscard]] Descriptor unfinished_socket() const;
   void ping();
   /// What has come of which no event has told. Called from time to time, and more often than
   /// `ack_timeout`, it also keeps the kernel from taking a peer that reads nothing for a dead path.

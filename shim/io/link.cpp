@@ -1,13 +1,16 @@
 #include "shim/io/link.hpp"
 
 #include <libwebsockets.h>
+#include <poll.h>
 #include <sys/epoll.h>
+#include <sys/socket.h>
 
 #include <algorithm>
 #include <utility>
 
 #include "common/text.hpp"
 #include "shim/io/clock.hpp"
+#include "shim/io/tcp.hpp"
 #include "shim/io/timer_fd.hpp"
 
 namespace shim {
@@ -169,7 +172,10 @@ void Link::connection_lost(Loss loss, bool before_tcp) {
 void Link::close_connection(bool politely) {
   resolver_.cancel();
   addresses_.clear();
-  if (connection_ != nullptr) connection_->close(politely);
+  if (connection_ != nullptr) {
+    if (politely) last_socket_ = connection_->unfinished_socket();
+    connection_->close(politely);
+  }
   connection_ = nullptr;
   epoch_ = 0;
   std::erase_if(connections_, [](const auto& dead) { return dead->is_finished(); });
@@ -201,6 +207,20 @@ std::uint64_t Link::bytes_received() const {
 
 void Link::flush() {
   if (connection_ != nullptr) connection_->flush();
+}
+
+void Link::finish(TimePoint deadline, const Signals& signals) {
+  constexpr Duration look_again =
+      std::chrono::milliseconds(5);  // no event tells of an acknowledgment
+  while (last_socket_ && tcp_has_unacknowledged(last_socket_.get()) && !signals.has_stop()) {
+    const Duration left = deadline - monotonic_now();
+    if (left <= Duration::zero()) return;
+    pollfd incoming{.fd = last_socket_.get(), .events = POLLIN, .revents = 0};
+    if (::poll(&incoming, 1, static_cast<int>(milliseconds(std::min(left, look_again)))) <= 0)
+      continue;
+    if (::recv(incoming.fd, receive_buffer_.data(), receive_buffer_.size(), MSG_DONTWAIT) <= 0)
+      return;  // nothing more comes
+  }
 }
 
 }  // namespace shim

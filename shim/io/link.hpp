@@ -14,6 +14,7 @@
 #include "shim/io/descriptor.hpp"
 #include "shim/io/loop.hpp"
 #include "shim/io/milestone.hpp"
+#include "shim/io/process.hpp"
 #include "shim/io/resolver.hpp"
 #include "shim/io/secrets.hpp"
 #include "shim/io/ws_frame.hpp"
@@ -66,6 +67,11 @@ class Link {
   /// Sends what write() took, as far as the socket takes it; the loop does the rest.
   void flush();
 
+  /// To be called last, after close(): waits until the backend's kernel has all that was sent, but
+  /// no longer than until `deadline` or a signal to stop. Without it, something that arrives from
+  /// the backend has the kernel throw away what it has not sent yet (RFC 1122 § 4.2.2.13).
+  void finish(TimePoint deadline, const Signals& signals);
+
  private:
   void resolved(const Resolver::Result& result);
   void try_next_address();
@@ -90,6 +96,8 @@ class Link {
   std::vector<std::string> addresses_;  ///< still to be tried, the next one last
   TimePoint give_up_at_;                ///< when the core will end the whole attempt
   Connection* connection_ = nullptr;
+
+  Descriptor last_socket_;  ///< of a link that was closed while it was still sending
 
   std::list<std::unique_ptr<Connection>> connections_;  ///< the present one, and dying ones
 };

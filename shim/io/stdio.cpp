@@ -158,8 +158,7 @@ void HostOutput::write_some() {
   if (written > 0) sink_(event::HostWritten{written});
 }
 
-void HostOutput::finish(Duration patience, const Signals& signals) {
-  const TimePoint deadline = monotonic_now() + patience;
+void HostOutput::finish(TimePoint deadline, const Signals& signals) {
   std::array<pollfd, 2> waiting{{{.fd = stream_.fd(), .events = POLLOUT, .revents = 0},
                                  {.fd = signals.fd(), .events = POLLIN, .revents = 0}}};
   while (!segments_.empty() && !gone_ && !signals.has_stop()) {

@@ -53,9 +53,8 @@ class HostOutput {
   /// Writes what the host takes at once; the loop does the rest as the host reads on.
   void flush();
 
-  /// Writes the rest now, as far as the host takes it within `patience` and until somebody wants
-  /// the end at once.
-  void finish(Duration patience, const Signals& signals);
+  /// Writes the rest now, as far as the host takes it until `deadline` or a signal to stop.
+  void finish(TimePoint deadline, const Signals& signals);
 
  private:
   void write_some();

@@ -37,6 +37,11 @@ std::uint64_t tcp_received_bytes(int fd) {
   return facts->tcpi_bytes_received - (facts->tcpi_state == established ? 0 : 1);
 }
 
+bool tcp_has_unacknowledged(int fd) {
+  const auto facts = facts_of(fd);
+  return facts && (facts->tcpi_unacked > 0 || facts->tcpi_notsent_bytes > 0);
+}
+
 void set_tcp_user_timeout(int fd, Duration timeout) {
   const auto facts = facts_of(fd);
   // All that was sent is acknowledged, and yet there is more: the peer's window is closed.

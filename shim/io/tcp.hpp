@@ -13,6 +13,9 @@ namespace shim {
 /// Bytes received so far, read or not; 0 if the kernel does not say.
 [[nodiscard]] std::uint64_t tcp_received_bytes(int fd);
 
+/// Whether some of what was sent is still on its way to the peer's kernel.
+[[nodiscard]] bool tcp_has_unacknowledged(int fd);
+
 /// Has the kernel end the connection with ETIMEDOUT once what was sent has not been acknowledged
 /// for so long (TCP_USER_TIMEOUT, tcp(7)). Not while the peer is there and takes nothing: the
 /// kernel would count that too, and a busy backend would be taken for a dead path. So this has to

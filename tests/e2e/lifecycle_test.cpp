@@ -101,6 +101,24 @@ TEST_CASE("end: the last notification is sent whole to a backend that is slow to
   }
 }
 
+TEST_CASE("end: the last notification is sent whole though the backend speaks meanwhile") {
+  RawServer server;
+  Host host(quick() + Arguments{"--drain-timeout", "60s"} + server.url());
+  RawConnection connection = server.accept();
+  connection.become_ready();
+  host.expect_log("ready: ");
+  const std::string last = R"({"jsonrpc":"2.0","method":"notifications/last","params":{"x":")" +
+                           filler(1'000'000, 'x') + R"("}})";
+  host.send(last);
+  host.close_input();
+  host.linger(100ms);
+  // Arriving at a closed socket, this would have the kernel throw away what it holds.
+  connection.send_text(R"({"jsonrpc":"2.0","method":"notifications/tools/list_changed"})");
+  host.linger(50ms);
+  CHECK((connection.receive_text() == last));
+  CHECK(host.expect_exit() == 0);
+}
+
 TEST_CASE("end: what is pending may still be answered, and then the shim ends") {
   Backend backend(Arguments{});
   Host host(quick() + Arguments{"--drain-timeout", "60s"} + backend.url());
