@@ -250,7 +250,9 @@ fi
 if ((failed_total > 0)); then
   echo "Failed:"
   awk '/^TEST CASE:/ { title = $0; sub(/^TEST CASE: */, "", title) }
-       /: (FATAL )?ERROR:/ { print "  " title "\n    " $0 }
+       /: (FATAL )?ERROR:/ { print "  " title; left = 20 }
+       /^$/ { left = 0 }
+       left-- > 0 { print "    " $0 }
        /^FAILED / { print "  " $0 }' "$work"/*.log
   echo
 fi
