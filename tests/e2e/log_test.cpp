@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 #include <fcntl.h>
 #include <sys/ioctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -117,6 +118,22 @@ TEST_CASE("log: a disk that is full does not hold the shim up") {
   Host host(quick() + Arguments{"--log-file", "/dev/full"} + backend.url());
   host.initialize();
   CHECK(host.expect_text(host.call("echo", {{"text", "x"}})) == "x");
+  host.close_input();
+  CHECK(host.expect_exit() == 0);
+}
+
+TEST_CASE("log: a file that may not grow any more does not end the shim") {
+  Backend backend(Arguments{});
+  const std::string path = backend.file("shim.log");
+  Host host(quick() + Arguments{"--log-file", path} + backend.url());
+  host.initialize();
+  rlimit limit{};
+  REQUIRE(::getrlimit(RLIMIT_FSIZE, &limit) == 0);
+  limit.rlim_cur = std::filesystem::file_size(path);
+  REQUIRE(::prlimit(host.pid(), RLIMIT_FSIZE, &limit, nullptr) == 0);
+  backend.restart();  // of which the log would tell
+  CHECK(host.expect_text(host.call("echo", {{"text", "x"}})) == "x");
+  CHECK(std::filesystem::file_size(path) == limit.rlim_cur);
   host.close_input();
   CHECK(host.expect_exit() == 0);
 }
