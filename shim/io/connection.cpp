@@ -187,7 +187,7 @@ void Connection::close(bool politely) {
 Descriptor Connection::unfinished_socket() const {
   if (wsi_ == nullptr || !open_) return {};
   const int fd = lws_get_socket_fd(wsi_);
-  return tcp_has_unacknowledged(fd) ? Descriptor(::fcntl(fd, F_DUPFD_CLOEXEC, 0)) : Descriptor();
+  return tcp_unacknowledged_bytes(fd) > 0 ? Descriptor(::fcntl(fd, F_DUPFD_CLOEXEC, 0)) : Descriptor();
 }
 
 void Connection::ping() {

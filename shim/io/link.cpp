@@ -21,6 +21,11 @@ constexpr std::size_t read_bytes = std::size_t{64} << 10U;
 /// Shortest time an address gets before the next one is tried.
 constexpr Duration address_time_min = std::chrono::milliseconds(250);
 
+/// A backend that has taken nothing and said nothing for so long is not waited for at the end: its
+/// path may be dead, and the shim is to end within 100 ms. (If only its window is closed, the
+/// kernel goes on sending without us.)
+constexpr Duration quiet_at_the_end = std::chrono::milliseconds(50);
+
 }  // namespace
 
 Link::Link(Loop& loop, Options options, EventSink sink)
@@ -212,14 +217,21 @@ void Link::flush() {
 void Link::finish(TimePoint deadline, const Signals& signals) {
   constexpr Duration look_again =
       std::chrono::milliseconds(5);  // no event tells of an acknowledgment
-  while (last_socket_ && tcp_has_unacknowledged(last_socket_.get()) && !signals.has_stop()) {
-    const Duration left = deadline - monotonic_now();
+  if (!last_socket_) return;
+  std::size_t rest = tcp_unacknowledged_bytes(last_socket_.get());
+  TimePoint stirred_at = monotonic_now();
+  while (rest > 0 && !signals.has_stop()) {
+    const TimePoint now = monotonic_now();
+    const Duration left = std::min(deadline, stirred_at + quiet_at_the_end) - now;
     if (left <= Duration::zero()) return;
     pollfd incoming{.fd = last_socket_.get(), .events = POLLIN, .revents = 0};
-    if (::poll(&incoming, 1, static_cast<int>(milliseconds(std::min(left, look_again)))) <= 0)
-      continue;
-    if (::recv(incoming.fd, receive_buffer_.data(), receive_buffer_.size(), MSG_DONTWAIT) <= 0)
-      return;  // nothing more comes
+    if (::poll(&incoming, 1, static_cast<int>(milliseconds(std::min(left, look_again)))) > 0) {
+      if (::recv(incoming.fd, receive_buffer_.data(), receive_buffer_.size(), MSG_DONTWAIT) <= 0)
+        return;  // nothing more comes
+      stirred_at = now;
+    }
+    const std::size_t before = std::exchange(rest, tcp_unacknowledged_bytes(last_socket_.get()));
+    if (rest < before) stirred_at = now;
   }
 }
 

@@ -67,9 +67,10 @@ class Link {
   /// Sends what write() took, as far as the socket takes it; the loop does the rest.
   void flush();
 
-  /// To be called last, after close(): waits until the backend's kernel has all that was sent, but
-  /// no longer than until `deadline` or a signal to stop. Without it, something that arrives from
-  /// the backend has the kernel throw away what it has not sent yet (RFC 1122 § 4.2.2.13).
+  /// To be called last, after close(): waits until the backend's kernel has all that was sent,
+  /// while it takes some of it or speaks, but no longer than until `deadline` or a signal to stop.
+  /// Without it, something that arrives from the backend has our kernel throw away what it still
+  /// holds (RFC 1122 § 4.2.2.13).
   void finish(TimePoint deadline, const Signals& signals);
 
  private:

@@ -1,6 +1,7 @@
 #include "shim/io/tcp.hpp"
 
 // Not <netinet/tcp.h>: its tcp_info ends before the counters.
+#include <linux/sockios.h>
 #include <linux/tcp.h>
 #include <netinet/in.h>
 #include <sys/ioctl.h>
@@ -37,9 +38,10 @@ std::uint64_t tcp_received_bytes(int fd) {
   return facts->tcpi_bytes_received - (facts->tcpi_state == established ? 0 : 1);
 }
 
-bool tcp_has_unacknowledged(int fd) {
-  const auto facts = facts_of(fd);
-  return facts && (facts->tcpi_unacked > 0 || facts->tcpi_notsent_bytes > 0);
+std::size_t tcp_unacknowledged_bytes(int fd) {
+  int count = 0;
+  if (!facts_of(fd) || ::ioctl(fd, SIOCOUTQ, &count) != 0 || count < 0) return 0;
+  return static_cast<std::size_t>(count);
 }
 
 void set_tcp_user_timeout(int fd, Duration timeout) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 #include "common/time.hpp"
@@ -13,8 +14,8 @@ namespace shim {
 /// Bytes received so far, read or not; 0 if the kernel does not say.
 [[nodiscard]] std::uint64_t tcp_received_bytes(int fd);
 
-/// Whether some of what was sent is still on its way to the peer's kernel.
-[[nodiscard]] bool tcp_has_unacknowledged(int fd);
+/// Bytes that were sent and that the peer's kernel does not have yet, as far as ours knows.
+[[nodiscard]] std::size_t tcp_unacknowledged_bytes(int fd);
 
 /// Has the kernel end the connection with ETIMEDOUT once what was sent has not been acknowledged
 /// for so long (TCP_USER_TIMEOUT, tcp(7)). Not while the peer is there and takes nothing: the
