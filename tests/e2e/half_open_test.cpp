@@ -80,6 +80,22 @@ TEST_CASE("half open: an idle link is dropped within ping interval and pong time
   }
 }
 
+TEST_CASE("half open: a host that ends is not kept waiting by what will never arrive") {
+  if (cannot_cut()) return;
+  for (const Cut& way : cuts) {
+    CAPTURE(way.name);
+    Remote remote(quick() + Arguments{"--drain-timeout", "60s"});
+    remote.expect_echo("still there");
+    (remote.place.*way.cut)();
+    remote.host->notify("notifications/last", {{"x", filler(10'000, 'x')}});
+    remote.host->linger(50ms);
+    const auto closed = Clock::now();
+    remote.host->close_input();
+    CHECK(remote.host->expect_exit() == 0);
+    CHECK(since(closed) <= allowed(sanitized ? 500ms : 100ms));
+  }
+}
+
 TEST_CASE("half open: with a call in flight the kernel notices, long before the stall timeout") {
   if (cannot_cut()) return;
   for (const Cut& way : cuts) {
