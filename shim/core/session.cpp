@@ -138,7 +138,7 @@ void Session::handle(event::HostClosed&) {
 
 void Session::handle(event::HostGone& event) {
   log(LogLevel::info, "the host is gone: " + event.why);
-  finish(Duration::zero());
+  finish(stop_patience);
 }
 
 void Session::handle(event::StopRequested& event) {
@@ -336,6 +336,8 @@ void Session::finish_if_drained() {
   if (!draining_ || finished() || !pending_.only_subscriptions()) return;
   // The host's last notifications may still be on their way to a backend that is there.
   if (supervisor_.ready() && (!outbox_.empty() || link_unwritten_ > 0)) return;
+  // What the last answer has taught us is kept once the cache's file is loaded.
+  if (std::ranges::any_of(cache_, [](const auto& item) { return item.second.unsaved; })) return;
   finish(settings_.drain_timeout);
 }
 
@@ -354,6 +356,12 @@ void Session::finish(Duration patience) {
              "out.");
     }
   }
+  outbox_.for_each([this](const Outbox::Item& item) {
+    if (item.request_id.empty()) drop(Drop::unsendable_notification, "the shim ends");
+  });
+  if (draining_ && link_unwritten_ > 0)
+    log(LogLevel::warn, "the shim ends before the backend has taken the last " +
+                            std::to_string(link_unwritten_) + " bytes");
   supervisor_.stop(now_, *out_);
   liveness_.stop();
   timers_.disarm(Timer::drain);

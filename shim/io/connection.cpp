@@ -171,23 +171,29 @@ std::uint64_t Connection::bytes_received() const {
   return wsi_ == nullptr ? 0 : tcp_received_bytes(lws_get_socket_fd(wsi_));
 }
 
-void Connection::close(bool politely) {
+Descriptor Connection::close(bool politely) {
   silent_ = true;
   unwatch_tcp();
-  if (wsi_ == nullptr) return;
+  if (wsi_ == nullptr) return {};
   if (politely && open_) send_some();
-  if (wsi_ == nullptr) return;
+  if (wsi_ == nullptr) return {};
+  Descriptor unfinished = politely ? unfinished_socket() : Descriptor();
   if (!politely || !outgoing_.is_empty() || !send_close("\x03\xe8")) {  // 1000, RFC 6455 § 7.4.1
-    // Without this libwebsockets would try for seconds to send what it still holds.
-    ::shutdown(lws_get_socket_fd(wsi_), SHUT_RDWR);
+    // Without this libwebsockets would try for seconds to send what it still holds. The kernel
+    // sends what it holds only as long as nothing arrives that nobody may read.
+    ::shutdown(lws_get_socket_fd(wsi_), politely ? SHUT_WR : SHUT_RDWR);
   }
   if (wsi_ != nullptr) lws_set_timeout(wsi_, NO_PENDING_TIMEOUT, LWS_TO_KILL_SYNC);
+  return unfinished;
 }
 
+/// A copy of the socket if what was sent is still on its way. It has as long as the kernel gives
+/// it.
 Descriptor Connection::unfinished_socket() const {
-  if (wsi_ == nullptr || !open_) return {};
   const int fd = lws_get_socket_fd(wsi_);
-  return tcp_unacknowledged_bytes(fd) > 0 ? Descriptor(::fcntl(fd, F_DUPFD_CLOEXEC, 0)) : Descriptor();
+  if (!open_ || tcp_unacknowledged_bytes(fd) == 0) return {};
+  set_tcp_user_timeout(fd, Duration::zero());
+  return Descriptor(::fcntl(fd, F_DUPFD_CLOEXEC, 0));
 }
 
 void Connection::ping() {

@@ -55,11 +55,11 @@ class Connection final : public ConnectionHandler {
   void start(const Target& target);
 
   /// Ends it without waiting for anybody, and reports nothing any more. Not to be called from
-  /// inside a callback of libwebsockets about this connection.
-  void close(bool politely);
+  /// inside a callback of libwebsockets about this connection. Politely: what write() took is sent
+  /// as far as that goes at once, then a close frame; a copy of the socket is returned if some of
+  /// it is still on its way.
+  Descriptor close(bool politely);
 
-  /// A copy of the socket, if what was sent is still on its way; else none.
-  [[nodiscard]] Descriptor unfinished_socket() const;
   void ping();
   /// What has come of which no event has told. Called from time to time, and more often than
   /// `ack_timeout`, it also keeps the kernel from taking a peer that reads nothing for a dead path.
@@ -119,6 +119,7 @@ class Connection final : public ConnectionHandler {
   void note_certificate(void* verification);
   void note_close_frame(std::string_view payload);
   void report_lost();
+  [[nodiscard]] Descriptor unfinished_socket() const;
 
   Epoch epoch_;
   std::string ping_payload_;  ///< names the epoch, so that an unasked-for pong proves nothing

@@ -21,9 +21,9 @@ constexpr std::size_t read_bytes = std::size_t{64} << 10U;
 /// Shortest time an address gets before the next one is tried.
 constexpr Duration address_time_min = std::chrono::milliseconds(250);
 
-/// A backend that has taken nothing and said nothing for so long is not waited for at the end: its
-/// path may be dead, and the shim is to end within 100 ms. (If only its window is closed, the
-/// kernel goes on sending without us.)
+/// A backend that takes nothing and says nothing for so long, and two round trips, is not waited
+/// for at the end: its path may be dead, and the shim is to end within 100 ms. If only its window
+/// is closed, the kernel goes on sending without us.
 constexpr Duration quiet_at_the_end = std::chrono::milliseconds(50);
 
 }  // namespace
@@ -177,10 +177,7 @@ void Link::connection_lost(Loss loss, bool before_tcp) {
 void Link::close_connection(bool politely) {
   resolver_.cancel();
   addresses_.clear();
-  if (connection_ != nullptr) {
-    if (politely) last_socket_ = connection_->unfinished_socket();
-    connection_->close(politely);
-  }
+  if (connection_ != nullptr) last_socket_ = connection_->close(politely);
   connection_ = nullptr;
   epoch_ = 0;
   std::erase_if(connections_, [](const auto& dead) { return dead->is_finished(); });
@@ -218,14 +215,16 @@ void Link::finish(TimePoint deadline, const Signals& signals) {
   constexpr Duration look_again =
       std::chrono::milliseconds(5);  // no event tells of an acknowledgment
   if (!last_socket_) return;
+  const Duration quiet = quiet_at_the_end + 2 * tcp_round_trip(last_socket_.get());
   std::size_t rest = tcp_unacknowledged_bytes(last_socket_.get());
   TimePoint stirred_at = monotonic_now();
   while (rest > 0 && !signals.has_stop()) {
     const TimePoint now = monotonic_now();
-    const Duration left = std::min(deadline, stirred_at + quiet_at_the_end) - now;
+    const Duration left = std::min(deadline, stirred_at + quiet) - now;
     if (left <= Duration::zero()) return;
     pollfd incoming{.fd = last_socket_.get(), .events = POLLIN, .revents = 0};
-    if (::poll(&incoming, 1, static_cast<int>(milliseconds(std::min(left, look_again)))) > 0) {
+    const auto wait = std::chrono::ceil<std::chrono::milliseconds>(std::min(left, look_again));
+    if (::poll(&incoming, 1, static_cast<int>(wait.count())) > 0) {
       if (::recv(incoming.fd, receive_buffer_.data(), receive_buffer_.size(), MSG_DONTWAIT) <= 0)
         return;  // nothing more comes
       stirred_at = now;

@@ -18,8 +18,7 @@ std::optional<tcp_info> facts_of(int fd) {
   socklen_t length = sizeof facts;
   if (::getsockopt(fd, IPPROTO_TCP, TCP_INFO, &facts, &length) != 0) return std::nullopt;
   // An older kernel fills in less.
-  if (length < offsetof(tcp_info, tcpi_notsent_bytes) + sizeof facts.tcpi_notsent_bytes)
-    return std::nullopt;
+  if (length < offsetof(tcp_info, tcpi_min_rtt) + sizeof facts.tcpi_min_rtt) return std::nullopt;
   return facts;
 }
 
@@ -42,6 +41,12 @@ std::size_t tcp_unacknowledged_bytes(int fd) {
   int count = 0;
   if (!facts_of(fd) || ::ioctl(fd, SIOCOUTQ, &count) != 0 || count < 0) return 0;
   return static_cast<std::size_t>(count);
+}
+
+Duration tcp_round_trip(int fd) {
+  const auto facts = facts_of(fd);
+  if (!facts || facts->tcpi_min_rtt == ~0U) return Duration::zero();
+  return std::chrono::microseconds(facts->tcpi_min_rtt);
 }
 
 void set_tcp_user_timeout(int fd, Duration timeout) {

@@ -17,6 +17,9 @@ namespace shim {
 /// Bytes that were sent and that the peer's kernel does not have yet, as far as ours knows.
 [[nodiscard]] std::size_t tcp_unacknowledged_bytes(int fd);
 
+/// The shortest time that an answer of the peer's kernel has taken lately; 0 if that is not known.
+[[nodiscard]] Duration tcp_round_trip(int fd);
+
 /// Has the kernel end the connection with ETIMEDOUT once what was sent has not been acknowledged
 /// for so long (TCP_USER_TIMEOUT, tcp(7)). Not while the peer is there and takes nothing: the
 /// kernel would count that too, and a busy backend would be taken for a dead path. So this has to

@@ -298,8 +298,10 @@ void add_message_flags(Flags& flags, Options& options) {
                  "how long initialize waits when nothing is cached");
   flags.add("--cache-dir", "PATH", "where answers are cached [the user's cache directory]",
             path_parser(options.cache_dir), show_text(options.cache_dir));
-  flags.duration("--drain-timeout", core.drain_timeout, 0s, 1h,
-                 "how long pending requests may still be answered after the end of input");
+  flags.duration(
+      "--drain-timeout", core.drain_timeout, 0s, 1h,
+      "how long pending requests may still be answered, and the last notifications may take to "
+      "reach the backend, after the end of input");
 }
 
 std::string name_of(LogLevel level) {

@@ -120,6 +120,22 @@ TEST_CASE("end: the last notification is sent whole though the backend speaks me
   CHECK(host.expect_exit() == 0);
 }
 
+TEST_CASE("end: what the kernel holds yet arrives, however late the backend reads") {
+  RawServer server;
+  Host host(quick() + Arguments{"--ping-interval", "500ms", "--pong-timeout", "500ms"} +
+            server.url());
+  RawConnection connection = server.accept();
+  connection.become_ready();
+  host.expect_log("ready: ");
+  const std::string last = R"({"jsonrpc":"2.0","method":"notifications/last","params":{"x":")" +
+                           filler(1'000'000, 'x') + R"("}})";
+  host.send(last);
+  host.close_input();
+  CHECK(host.expect_exit() == 0);
+  host.linger(3s);  // far longer than a path may be dead while the shim watches it
+  CHECK((connection.receive_text() == last));
+}
+
 TEST_CASE("end: what is pending may still be answered, and then the shim ends") {
   Backend backend(Arguments{});
   Host host(quick() + Arguments{"--drain-timeout", "60s"} + backend.url());

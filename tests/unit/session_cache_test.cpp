@@ -120,6 +120,23 @@ TEST_CASE("session 6: the answer to the shim's own initialize is stored too") {
   CHECK(*cached_in(d).find("initialize") == initialize_result());
 }
 
+TEST_CASE(
+    "session 6: the last answer is stored though it ends the shim and the file is not read yet") {
+  Driver d;
+  d.cache_answers = false;
+  d.go_ready();
+  d.host(initialize("0"));
+  d.feed(event::HostClosed{});
+  d.backend(initialize_answer("0"));
+  SUBCASE("then it is read") {
+    CHECK_FALSE(d.session.finished());
+    d.release_cache();
+    CHECK(d.cache_stores == 1);
+  }
+  SUBCASE("it is never read") { d.advance(d.settings.drain_timeout); }
+  CHECK(d.session.finished());
+}
+
 TEST_CASE("session 6: what came before the file was read is merged with it, the newer wins") {
   Driver d;
   d.cache_files[asked] = cache_file({{"initialize", initialize_result("{}")},

@@ -120,7 +120,11 @@ TEST_CASE("session 3: the last notifications leave before the link is closed, if
     CHECK_FALSE(d.session.finished());
     d.feed(event::LinkWritten{d.session.epoch(), 1});
   }
-  SUBCASE("they do not") { d.advance(d.settings.drain_timeout); }
+  SUBCASE("they do not") {
+    d.advance(d.settings.drain_timeout);
+    const std::string rest = std::to_string(notify("n").size());
+    CHECK(d.logged("has taken the last " + rest + " bytes", LogLevel::warn) == 1);
+  }
   SUBCASE("the link is lost") { d.lose(); }
   CHECK(d.session.finished());
 }
@@ -130,6 +134,8 @@ TEST_CASE("session 3: notifications alone do not keep the shim alive without a b
   d.host(notify("n"));
   d.feed(event::HostClosed{});
   CHECK(d.session.finished());
+  CHECK(d.dropped(Drop::unsendable_notification) == 1);
+  CHECK(d.logged("the shim ends", LogLevel::warn) == 1);
 }
 
 TEST_CASE("session 3: --drain-timeout 0 settles at once") {
@@ -177,7 +183,10 @@ TEST_CASE("session 3: a host that does not read what is left is waited for, but 
     d.feed(event::StopRequested{"SIGTERM"});
     patience = Session::stop_patience;
   }
-  SUBCASE("the host is gone") { d.feed(event::HostGone{"EPIPE"}); }
+  SUBCASE("the host is gone") {
+    d.feed(event::HostGone{"EPIPE"});
+    patience = Session::stop_patience;
+  }
   CHECK(d.finishes == 1);
   CHECK(milliseconds(d.patience) == milliseconds(patience));
 }
