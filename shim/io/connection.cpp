@@ -221,9 +221,10 @@ void Connection::send_some() {
   if (wsi_ == nullptr || !open_) return;
   // A peer that reads as fast as we write must not keep the loop from everything else.
   constexpr int pieces_max = 16;
-  report_taken();
-  for (int pieces = 0;
-       pieces < pieces_max && !outgoing_.is_empty() && lws_partial_buffered(wsi_) == 0; ++pieces) {
+  for (int pieces = 0; lws_partial_buffered(wsi_) == 0; ++pieces) {
+    report_taken();
+    if (outgoing_.is_empty()) return;
+    if (pieces == pieces_max) break;
     const FrameQueue::Filled filled =
         outgoing_.fill(std::span(services_.send_buffer).subspan(LWS_PRE));
     if (!send(filled.bytes)) {
@@ -231,14 +232,12 @@ void Connection::send_some() {
       return;
     }
     untaken_bytes_ += filled.payload;
-    report_taken();
   }
-  if (!outgoing_.is_empty() || lws_partial_buffered(wsi_) != 0) ask_for_turn();
+  ask_for_turn();
 }
 
-/// What libwebsockets holds yet is lost if the connection ends.
+/// Only once libwebsockets holds nothing of it any more: that is lost if the connection ends.
 void Connection::report_taken() {
-  if (lws_partial_buffered(wsi_) != 0) return;
   const std::size_t bytes = std::exchange(untaken_bytes_, 0);
   if (bytes > 0 && !silent_) services_.sink(event::LinkWritten{epoch_, bytes});
 }
