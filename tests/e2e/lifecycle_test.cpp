@@ -24,6 +24,11 @@ int call_in_flight(Backend& backend, Host& host, int ms) {
   return id;
 }
 
+std::string last_notification(std::size_t size) {
+  return R"({"jsonrpc":"2.0","method":"notifications/last","params":{"x":")" + filler(size, 'x') +
+         R"("}})";
+}
+
 }  // namespace
 
 TEST_CASE("end: with nothing pending the end of input ends the shim at once") {
@@ -91,8 +96,7 @@ TEST_CASE("end: the last notification is sent whole to a backend that is slow to
     RawConnection connection = accepted(listener);
     connection.become_ready();
     host.expect_log("ready: ");
-    const std::string last = R"({"jsonrpc":"2.0","method":"notifications/last","params":{"x":")" +
-                             filler(size, 'x') + R"("}})";
+    const std::string last = last_notification(size);
     host.send(last);
     host.close_input();
     host.linger(20ms);
@@ -107,8 +111,7 @@ TEST_CASE("end: the last notification is sent whole though the backend speaks me
   RawConnection connection = server.accept();
   connection.become_ready();
   host.expect_log("ready: ");
-  const std::string last = R"({"jsonrpc":"2.0","method":"notifications/last","params":{"x":")" +
-                           filler(1'000'000, 'x') + R"("}})";
+  const std::string last = last_notification(1'000'000);
   host.send(last);
   host.close_input();
   for (int i = 0; i < 10; ++i) {
@@ -127,8 +130,7 @@ TEST_CASE("end: what the kernel holds yet arrives, however late the backend read
   RawConnection connection = server.accept();
   connection.become_ready();
   host.expect_log("ready: ");
-  const std::string last = R"({"jsonrpc":"2.0","method":"notifications/last","params":{"x":")" +
-                           filler(1'000'000, 'x') + R"("}})";
+  const std::string last = last_notification(1'000'000);
   host.send(last);
   host.close_input();
   CHECK(host.expect_exit() == 0);
