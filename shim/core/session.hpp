@@ -59,7 +59,8 @@ class Session {
   /// Bytes handed to the link and not yet to the kernel, at most, plus one message. What is beyond
   /// waits here, where it can still be given back, cancelled or sent on another link.
   static constexpr std::size_t link_window_bytes = std::size_t{256} << 10U;
-  /// How long a host that has asked us to stop may keep us waiting for its reading.
+  /// How long the end may take for what is still to be written and to arrive, once the host has
+  /// asked us to stop or is gone.
   static constexpr Duration stop_patience = std::chrono::milliseconds(200);
   /// CheckLink is answered at once; after this it was not, and is asked again.
   static constexpr Duration look_time = std::chrono::milliseconds(1);

@@ -212,9 +212,9 @@ void Link::flush() {
 }
 
 void Link::finish(TimePoint deadline, const Signals& signals) {
-  constexpr Duration look_again =
-      std::chrono::milliseconds(5);  // no event tells of an acknowledgment
   if (!last_socket_) return;
+  // No event tells of an acknowledgment.
+  constexpr Duration look_again = std::chrono::milliseconds(5);
   const Duration quiet = quiet_at_the_end + 2 * tcp_round_trip(last_socket_.get());
   std::size_t rest = tcp_unacknowledged_bytes(last_socket_.get());
   TimePoint stirred_at = monotonic_now();

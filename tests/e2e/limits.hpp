@@ -49,4 +49,7 @@ inline constexpr Millis patience = 10s;
 [[nodiscard]] bool shim_is_sanitized();
 inline const bool sanitized = shim_is_sanitized();
 
+/// The end of the shim when nothing is pending (contract 3). LeakSanitizer looks for leaks then.
+inline const Millis end_at_once = sanitized ? 500ms : 100ms;
+
 }  // namespace e2e
